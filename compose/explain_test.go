@@ -1,0 +1,271 @@
+package compose
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// project writes a project's files, by name, and gives its directory.
+func project(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func compose(text string) map[string]string { return map[string]string{"compose.yaml": text} }
+
+func TestLoadExplainsFaults(t *testing.T) {
+	tests := []struct {
+		name  string
+		files map[string]string
+		opts  Options
+		want  string // the error
+		hint  string // part of the hint
+	}{
+		{
+			name:  "broken YAML",
+			files: compose("services:\n  web:\n    image: \"nginx\n"),
+			want:  `compose.yaml:3:12: invalid YAML: found unexpected end of stream`,
+			hint:  "mend the YAML",
+		},
+		{
+			name:  "wrong indentation",
+			files: compose("services:\n  web:\n    image: nginx\n   ports: []\n"),
+			want:  `compose.yaml:4:4: invalid YAML: did not find expected key`,
+		},
+		{
+			name:  "colon too many",
+			files: compose("services:\n  wéb: a: b\n"),
+			want:  `compose.yaml:2:9: invalid YAML: mapping values are not allowed in this context`,
+		},
+		{
+			name:  "tab",
+			files: compose("services:\n  web:\n\timage: nginx\n"),
+			want:  `compose.yaml:3:1: invalid YAML: found character that cannot start any token`,
+			hint:  "spaces",
+		},
+		{
+			name:  "duplicate key",
+			files: compose("services:\n  web:\n    image: nginx\n    ports: []\n    image: caddy\n"),
+			want:  `compose.yaml:5:5: invalid YAML: mapping key "image" already defined at line 3`,
+		},
+		{
+			name:  "unknown key",
+			files: compose("services:\n  web:\n    imag: nginx\n"),
+			want:  `compose.yaml:3:5: unknown key "imag" in services.web`,
+			hint:  "spelling",
+		},
+		{
+			name:  "unknown key in a service whose name has dots",
+			files: compose("services:\n  my.web:\n    imag: nginx\n"),
+			want:  `compose.yaml:3:5: unknown key "imag" in services.my.web`,
+		},
+		{
+			name:  "unknown key at the top",
+			files: compose("services:\n  web:\n    image: nginx\nnetwork: {}\n"),
+			want:  `compose.yaml:4:1: unknown key "network"`,
+		},
+		{
+			name:  "wrong type",
+			files: compose("services:\n  web:\n    image: nginx\n    ports: 80\n"),
+			want:  `compose.yaml:4:5: services.web.ports must be a list`,
+		},
+		{
+			name: "fault in the second file",
+			files: map[string]string{
+				"compose.yaml":          "services:\n  web:\n    image: nginx\n    restart: always\n",
+				"compose.override.yaml": "# local\nservices:\n  web:\n    restart: [no]\n",
+			},
+			want: `compose.override.yaml:4:5: services.web.restart must be a string`,
+		},
+		{
+			name: "item of a list that two files fill",
+			files: map[string]string{
+				"compose.yaml":          "services:\n  web:\n    image: nginx\n    expose: [80]\n",
+				"compose.override.yaml": "services:\n  web:\n    expose: [81, {}]\n",
+			},
+			want: `compose.override.yaml:3:5: services.web.expose.[2]: unsupported expose value map[]`,
+		},
+		{
+			name:  "Compose 1",
+			files: compose("web:\n  image: nginx\n"),
+			want:  `compose.yaml: there is no services: section; files of Compose 1 have none, and docker compose no longer reads them`,
+			hint:  "write services:",
+		},
+		{
+			name:  "empty file",
+			files: compose(""),
+			want:  `compose.yaml: empty compose file`,
+		},
+		{
+			name:  "list instead of a mapping",
+			files: compose("- a\n"),
+			want:  `compose.yaml: top-level object must be a mapping`,
+		},
+		{
+			name:  "required variable",
+			files: compose("services:\n  web:\n    image: nginx:${TAG:?choose one}\n"),
+			want:  `compose.yaml:3:5: services.web.image needs the variable TAG, which is not set: choose one`,
+			hint:  "set TAG",
+		},
+		{
+			name:  "required variable in a list",
+			files: compose("services:\n  web:\n    image: nginx\n    ports:\n      - 80:80\n      - ${PORT:?}:81\n"),
+			want:  `compose.yaml:6:9: services.web.ports needs the variable PORT, which is not set`,
+		},
+		{
+			name:  "required variable in an item in long syntax, and another",
+			files: compose("services:\n  web:\n    image: nginx\n    volumes:\n      - ./a:/a\n      - {type: bind, source: \"${CONF:?}\", target: /b}\n  x:\n    image: ${X:?}\n"),
+			want:  `compose.yaml:6:9: services.web.volumes needs the variable CONF, which is not set`,
+		},
+		{
+			name:  "lone dollar",
+			files: compose("services:\n  web:\n    image: nginx\n    environment:\n      PASSWORD: hunter2${\n"),
+			want:  `compose.yaml:5:7: services.web.environment.PASSWORD contains a $ that begins no variable`,
+			hint:  "$$",
+		},
+		{
+			name:  "undefined network",
+			files: compose("services:\n  web:\n    image: nginx\n    networks:\n      - front\n      - bakc\nnetworks:\n  back:\n  front:\n"),
+			want:  `compose.yaml:6:9: service "web" uses the network "bakc", which is not declared`,
+			hint:  `declare "bakc" under the top-level networks:, or use one of: back, front`,
+		},
+		{
+			name:  "undefined volume",
+			files: compose("services:\n  web:\n    image: nginx\n    volumes:\n      - ./a:/a\n      - conf:/etc/nginx\n"),
+			want:  `compose.yaml:6:9: service "web" uses the volume "conf", which is not declared`,
+			hint:  `declare "conf" under the top-level volumes:`,
+		},
+		{
+			name:  "undefined volume, long syntax",
+			files: compose("services:\n  web:\n    image: nginx\n    volumes:\n      - {type: volume, source: conf, target: /c}\n"),
+			want:  `compose.yaml:5:9: service "web" uses the volume "conf", which is not declared`,
+		},
+		{
+			name:  "undefined secret",
+			files: compose("services:\n  web:\n    image: nginx\n    secrets: [key]\n"),
+			want:  `compose.yaml:4:15: service "web" uses the secret "key", which is not declared`,
+		},
+		{
+			name:  "unknown dependency",
+			files: compose("services:\n  web:\n    image: nginx\n    depends_on: [api, ap]\n  api:\n    image: api\n"),
+			want:  `compose.yaml:4:23: service "web" uses the service "ap", which is not declared`,
+			hint:  "services: api, web",
+		},
+		{
+			name:  "dependency that a profile disables",
+			files: compose("services:\n  web:\n    image: nginx\n    depends_on: [api]\n  api:\n    image: api\n    profiles: [full]\n"),
+			want:  `compose.yaml:4:18: service "web" uses the service "api", which its profile disables`,
+			hint:  "--profile full",
+		},
+		{
+			name:  "dependency cycle",
+			files: compose("services:\n  a:\n    image: a\n    depends_on: [b]\n  b:\n    image: b\n    depends_on: [a]\n"),
+			want:  `compose.yaml:4:18: dependency cycle detected: a -> b -> a`,
+		},
+		{
+			name:  "neither image nor build",
+			files: compose("services:\n  api:\n    image: api\n  web:\n    ports: [80]\n"),
+			want:  `compose.yaml:4:3: service "web" has neither an image nor a build context specified`,
+			hint:  "image: or build:",
+		},
+		{
+			name:  "port that is none",
+			files: compose("services:\n  web:\n    image: nginx\n    ports:\n      - 80:80\n      - 8080:http\n"),
+			want:  `compose.yaml:6:9: "8080:http" is not an item of ports: invalid containerPort: http`,
+		},
+		{
+			name:  "volume that is none",
+			files: compose("services:\n  web:\n    image: nginx\n    volumes: [\"::/x\"]\n"),
+			want:  `compose.yaml:4:15: "::/x" is not an item of volumes: invalid spec: ::/x: empty section between colons`,
+		},
+		{
+			name:  "missing env_file",
+			files: compose("services:\n  web:\n    image: nginx\n    env_file:\n      - path: ./app.env\n"),
+			want:  `compose.yaml:5:9: the env file app.env is not there`,
+			hint:  "required: false",
+		},
+		{
+			name:  "broken env_file",
+			files: map[string]string{"compose.yaml": "services:\n  web:\n    image: nginx\n    env_file: app.env\n", "app.env": "A=1\nPASSWORD=\"hunter2\n"},
+			want:  `app.env: a quote is opened and never closed`,
+		},
+		{
+			name:  "broken .env",
+			files: map[string]string{"compose.yaml": "services:\n  web:\n    image: nginx\n", ".env": "A=1\nB=2\nhunter2 !\n"},
+			want:  `.env:3: this line is not NAME=value`,
+		},
+		{
+			name:  "name that is none",
+			files: compose("services:\n  web:\n    image: nginx\n"),
+			opts:  Options{ProjectName: "My Shop"},
+			want:  `"My Shop" cannot be the name of a project`,
+			hint:  "lower-case",
+		},
+		{
+			name:  "standard input",
+			opts:  Options{Files: []string{"-"}, Stdin: strings.NewReader("services:\n  web: [\n")},
+			want:  `-:3:1: invalid YAML: did not find expected node content`,
+			files: map[string]string{},
+		},
+		{
+			name:  "escape sequence",
+			files: compose("services:\n  web:\n    \"a\\e[31m\\nb\": nginx\n"),
+			want:  `compose.yaml:3:5: unknown key "a\x1b[31m\nb" in services.web`,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			test.opts.Directory = project(t, test.files)
+			_, err := loadModel(context.Background(), test.opts)
+			var e *Error
+			if !errors.As(err, &e) {
+				t.Fatalf("got %v, want an *Error", err)
+			}
+			if e.Error() != test.want {
+				t.Errorf("got  %s\nwant %s", e, test.want)
+			}
+			if !strings.Contains(e.Hint(), test.hint) {
+				t.Errorf("hint %q does not contain %q", e.Hint(), test.hint)
+			}
+			if strings.Contains(e.Error()+e.Hint(), "hunter2") {
+				t.Error("the error repeats a password")
+			}
+		})
+	}
+}
+
+func TestExplainKeepsValuesPrivate(t *testing.T) {
+	s := load(t, compose("services:\n  web:\n    image: nginx\n    labels:\n      KEY: hunter2\n"))
+	err := s.explain(errors.New("services.web.labels.KEY: unexpected value hunter2"))
+	if want := "compose.yaml:5:7: services.web.labels.KEY has a value that is not allowed there"; err.Error() != want {
+		t.Errorf("got %s, want %s", err, want)
+	}
+}
+
+func TestErrorIsOneHarmlessLine(t *testing.T) {
+	cause := errors.New("cause")
+	e := &Error{Place: at(3, 0), What: "a\nb\x1b[31m\u202e", Fix: "c\r\nd", Err: cause}
+	if got, want := e.Error(), "compose.yaml:3: a b [31m "; got != want {
+		t.Errorf("error %q, want %q", got, want)
+	}
+	if got, want := e.Hint(), "c  d"; got != want {
+		t.Errorf("hint %q, want %q", got, want)
+	}
+	if !errors.Is(e, cause) {
+		t.Error("the cause is lost")
+	}
+}

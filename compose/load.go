@@ -1,0 +1,174 @@
+package compose
+
+import (
+	"context"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/consts"
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/compose-spec/compose-go/v2/utils"
+	"github.com/sirupsen/logrus"
+	"go.yaml.in/yaml/v4"
+
+	"why502/compose/proxy"
+)
+
+// Options say which project to load, as the flags and variables of docker compose do.
+type Options struct {
+	Directory        string   // where the search for a Compose file begins; empty: the current one
+	Files            []string // -f, "-" for Stdin
+	ProjectName      string
+	ProjectDirectory string
+	Profiles         []string
+	EnvFiles         []string
+	Env              []string // of the process, NAME=value
+	Stdin            io.Reader
+	Proxies          []string // only these services, nginx or not; empty: whatever runs nginx
+}
+
+// Load reads a project as docker compose does, and the configuration of its proxies.
+func Load(ctx context.Context, opts Options) (*Stack, error) {
+	s, err := loadModel(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.findProxies(opts.Proxies); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// loadModel reads the Compose files alone.
+func loadModel(ctx context.Context, opts Options) (*Stack, error) {
+	// compose-go warns ("version is obsolete") through the one global logger, and no option of
+	// its loader turns that off.
+	logrus.SetOutput(io.Discard)
+	found, err := find(opts)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{Directory: found.projectDirectory(), Sources: Sources{}, Separator: "-"}
+	if utils.StringToBool(found.env["COMPOSE_COMPATIBILITY"]) {
+		s.Separator = "_"
+	}
+	config, err := s.readFiles(found, opts.ProjectName)
+	if err != nil {
+		return nil, err
+	}
+	project, err := loader.LoadWithContext(ctx, config, loadOptions(config, opts.Profiles))
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	s.lower(project)
+	return s, nil
+}
+
+// loadOptions are those of docker compose config, with two differences: the name is settled
+// already, which saves compose-go from parsing every file for it, and nothing here reads labels.
+func loadOptions(config types.ConfigDetails, profiles []string) func(*loader.Options) {
+	if len(profiles) == 0 {
+		for _, name := range strings.Split(config.Environment[consts.ComposeProfiles], ",") {
+			profiles = append(profiles, strings.TrimSpace(name))
+		}
+	}
+	return func(o *loader.Options) {
+		o.SetProjectName(config.Environment[consts.ComposeProjectName], true)
+		o.Profiles = profiles
+		o.SkipResolveLabels = true
+		o.ConvertWindowsPaths = utils.StringToBool(config.Environment["COMPOSE_CONVERT_WINDOWS_PATHS"])
+	}
+}
+
+// readFiles reads the Compose files and notes where what stands in them. The project's name is
+// among the variables that they may use, so it is settled between parsing and noting.
+func (s *Stack) readFiles(found *finder, name string) (types.ConfigDetails, error) {
+	config := types.ConfigDetails{WorkingDir: s.Directory, Environment: found.env}
+	parsed := make([][]*yaml.Node, len(found.files))
+	for i, file := range found.files {
+		text, err := found.readCompose(file)
+		if err != nil {
+			return config, err
+		}
+		shown := relative(s.Directory, file)
+		s.Files = append(s.Files, shown)
+		s.Sources.Add(shown, text)
+		if parsed[i], err = documents(text); err != nil {
+			return config, s.yamlError(shown, err)
+		}
+		config.ConfigFiles = append(config.ConfigFiles, types.ConfigFile{Filename: file, Content: text})
+	}
+	s.places.here = proxy.Place{File: s.Files[0]}
+	name, err := projectName(name, found, parsed)
+	if err != nil {
+		return config, err
+	}
+	config.Environment[consts.ComposeProjectName] = name
+	fill := filler(config.Environment)
+	for i, docs := range parsed {
+		for _, doc := range docs {
+			s.places.trees = append(s.places.trees, marks(s.Files[i], doc, fill))
+		}
+	}
+	return config, nil
+}
+
+// projectName is the one given, else that of the environment, of the files, of the directory.
+func projectName(given string, found *finder, parsed [][]*yaml.Node) (string, error) {
+	if given == "" {
+		given = found.env[consts.ComposeProjectName]
+	}
+	if given != "" {
+		if loader.NormalizeProjectName(given) != given {
+			return "", badName(given)
+		}
+		return given, nil
+	}
+	name := ""
+	for _, docs := range parsed {
+		for _, doc := range docs {
+			if value := nameIn(doc); value != "" {
+				name = value
+			}
+		}
+	}
+	if name == "" {
+		name = filepath.Base(found.projectDirectory())
+	} else {
+		name = filler(found.env)(name)
+	}
+	normal := loader.NormalizeProjectName(name)
+	if normal == "" {
+		return "", badName(name)
+	}
+	return normal, nil
+}
+
+// nameIn is the name that a Compose file gives its project; empty: none.
+func nameIn(doc *yaml.Node) string {
+	if doc.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(doc.Content); i += 2 {
+			if doc.Content[i].Value == "name" {
+				return doc.Content[i+1].Value
+			}
+		}
+	}
+	return ""
+}
+
+// filler replaces variables as Compose does. What cannot be replaced stays as it is.
+func filler(env types.Mapping) func(string) string {
+	return func(text string) string {
+		if !strings.Contains(text, "$") {
+			return text
+		}
+		filled, err := template.Substitute(text, env.Resolve)
+		if err != nil {
+			return text
+		}
+		return filled
+	}
+}

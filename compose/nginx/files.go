@@ -1,0 +1,23 @@
+package nginx
+
+// Files is the file system that nginx sees in its container, as far as the project's files tell.
+type Files struct {
+	// Open returns the file at an absolute container path. The error is fs.ErrNotExist where the
+	// file cannot be there, and an *UnknownError where it may be but is not among the project's
+	// files.
+	Open func(path string) (*File, error)
+	// Glob returns the container paths that match a pattern of an include, sorted, and why there
+	// may be more of them ("" if there cannot).
+	Glob func(pattern string) (paths []string, unknown string)
+}
+
+// File is one file of the configuration.
+type File struct {
+	Name string // what places in it are called; empty for a file of the image
+	Text []byte
+}
+
+// UnknownError says why a file that nginx reads cannot be read from the project.
+type UnknownError struct{ Why string }
+
+func (e *UnknownError) Error() string { return e.Why }

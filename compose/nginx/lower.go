@@ -1,0 +1,238 @@
+package nginx
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"why502/compose/proxy"
+)
+
+// lowerer turns directives into servers, locations, passes and groups.
+type lowerer struct {
+	config       *proxy.Config
+	http, stream *upstreams
+	passes       []*pass // all of them: where they lead to is known when all groups are
+	last         int     // the order of what nginx checks when it has read everything
+}
+
+// lower adds what a configuration says to config. last is the order of the last directive.
+func lower(config *proxy.Config, main []*node, last int) {
+	complete := config.Complete()
+	l := &lowerer{config: config, http: newUpstreams(false, complete), stream: newUpstreams(true, complete), last: last}
+	l.module(l.http, main, inherited{})
+	// those without variables first: they make the groups that the others may come to use
+	for _, variable := range []bool{false, true} {
+		for _, p := range l.passes {
+			if p.Variable == variable {
+				p.resolve()
+			}
+		}
+	}
+}
+
+// fault records what nginx refuses although each directive by itself is right.
+func (l *lowerer) fault(n *node, context string, order int, text string) {
+	l.config.Faults = append(l.config.Faults, proxy.Fault{
+		Text: text, Directive: n.Name, Context: context, Place: n.Place, Order: order,
+	})
+}
+
+// module lowers what stands in the http or the stream block. Where those stand in the wrong place,
+// and where a server stands without them, nginx refuses the configuration; what they say is lowered
+// nevertheless, as it is what the author means.
+func (l *lowerer) module(u *upstreams, nodes []*node, outer inherited) {
+	inner := outer.in(nodes)
+	for _, n := range nodes {
+		switch n.Name {
+		case "http":
+			l.module(l.http, n.nodes, inner)
+			l.config.Directives = append(l.config.Directives, ownDirectives(n.nodes)...)
+		case "stream":
+			l.module(l.stream, n.nodes, inner)
+		case "upstream":
+			l.group(u, n, inner.resolver)
+		case "server":
+			l.server(u, n, inner)
+		}
+	}
+}
+
+// ownDirectives are a block's directives without servers, groups and locations.
+func ownDirectives(nodes []*node) []*proxy.Directive {
+	var own []*proxy.Directive
+	for _, n := range nodes {
+		switch n.Name {
+		case "server", "upstream", "location", "http", "stream":
+		default:
+			own = append(own, &n.Directive)
+		}
+	}
+	return own
+}
+
+// inherited is what a block takes over from the one around it, unless it says otherwise itself.
+type inherited struct {
+	resolver *proxy.Resolver
+	host     string // the Host header that passes send; empty: the target's own name
+	tls      bool   // listens are for TLS, by the old "ssl on;"
+}
+
+// in is what holds inside a block. One proxy_set_header makes nginx forget all those around it.
+func (i inherited) in(nodes []*node) inherited {
+	i.resolver, i.tls = resolverIn(nodes, i.resolver), isOn(nodes, "ssl", i.tls)
+	if find(nodes, "proxy_set_header") != nil {
+		i.host = ""
+	}
+	for _, n := range nodes {
+		if n.Name == "proxy_set_header" && len(n.Args) == 2 && strings.EqualFold(n.Args[0], "host") {
+			i.host = n.Args[1]
+		}
+	}
+	return i
+}
+
+// isOn gives the value of a flag, which is inherited where it is not set.
+func isOn(nodes []*node, name string, inherited bool) bool {
+	if n := find(nodes, name); n != nil && len(n.Args) == 1 {
+		return strings.EqualFold(n.Args[0], "on")
+	}
+	return inherited
+}
+
+// resolverIn gives the resolver of a block, which is inherited where there is none.
+func resolverIn(nodes []*node, inherited *proxy.Resolver) *proxy.Resolver {
+	n := find(nodes, "resolver")
+	if n == nil {
+		return inherited
+	}
+	r := &proxy.Resolver{Place: n.Place}
+	for _, arg := range n.Args {
+		key, value, isOption := strings.Cut(arg, "=")
+		switch {
+		case strings.ContainsAny(arg, "$") || placeholder(arg) != "":
+			r.Variable = true
+			r.Addresses = append(r.Addresses, arg)
+		case key == "valid":
+			r.Valid = value
+		case !isOption:
+			r.Addresses = append(r.Addresses, withoutPort(arg))
+		}
+	}
+	return r
+}
+
+// withoutPort takes the port off the address of a name server.
+func withoutPort(text string) string {
+	if a, wrong := parseAddress(text, false, 0); wrong == "" && a.host != "" {
+		return a.host
+	}
+	return text
+}
+
+// server lowers a server of http or stream.
+func (l *lowerer) server(u *upstreams, n *node, outer inherited) {
+	inner := outer.in(n.nodes)
+	s := &proxy.Server{Place: n.Place, Order: n.Order, Stream: u.stream, Directives: ownDirectives(n.nodes)}
+	s.Listens = l.listens(u, n, inner.tls)
+	if len(s.Listens) == 0 && l.config.Complete() {
+		l.fault(n, "stream", n.Order, `no "listen" is defined for server`)
+	}
+	common := &serverScope{nodes: n.nodes, schemes: schemes(s.Listens)}
+	common.udp = slices.ContainsFunc(s.Listens, func(listen proxy.Listen) bool { return listen.UDP })
+	around := scope{server: common, inherited: inner}
+	for _, child := range n.nodes {
+		switch child.Name {
+		case "server_name":
+			s.Names = append(s.Names, child.Args...)
+		case "location":
+			s.Locations = append(s.Locations, l.location(u, child, around))
+		case "proxy_pass":
+			if u.stream {
+				s.Passes = l.pass(s.Passes, u, child, &around, "")
+			}
+		}
+	}
+	l.duplicates(n)
+	l.config.Servers = append(l.config.Servers, s)
+}
+
+// schemes are the values of $scheme, by what a server listens on.
+func schemes(listens []proxy.Listen) []string {
+	plain, tls := false, false
+	for _, listen := range listens {
+		plain, tls = plain || !listen.TLS, tls || listen.TLS
+	}
+	switch {
+	case plain && tls:
+		return []string{"http", "https"}
+	case tls:
+		return []string{"https"}
+	}
+	return []string{"http"}
+}
+
+// location lowers a location and those nested in it. Nested ones inherit its resolver, but not what
+// it sets: nginx runs the set directives of one location only.
+func (l *lowerer) location(u *upstreams, n *node, around scope) *proxy.Location {
+	loc := &proxy.Location{Place: n.Place, Order: n.Order, Directives: ownDirectives(n.nodes)}
+	loc.Modifier, loc.Path = modifier(n.Args)
+	inside := scope{server: around.server, location: n.nodes, inherited: around.in(n.nodes)}
+	inside.noURI = slices.Contains([]string{"~", "~*", "@"}, loc.Modifier)
+	for _, child := range n.nodes {
+		switch child.Name {
+		case "location":
+			loc.Locations = append(loc.Locations, l.location(u, child, inside))
+		case "if", "limit_except":
+			for _, inner := range child.nodes {
+				loc.Passes = l.pass(loc.Passes, u, inner, &inside, child.Name)
+			}
+			l.duplicates(child)
+		default:
+			loc.Passes = l.pass(loc.Passes, u, child, &inside, "")
+		}
+	}
+	l.duplicates(n)
+	return loc
+}
+
+// duplicates looks for what nginx accepts only once in a block: a pass, and a location that is a
+// path.
+func (l *lowerer) duplicates(n *node) {
+	locations, passes := map[string]bool{}, map[string]bool{}
+	for _, child := range n.nodes {
+		switch {
+		case child.Name == "location":
+			kind, path := modifier(child.Args)
+			if kind == "~" || kind == "~*" || kind == "@" {
+				continue
+			}
+			key := strings.TrimPrefix(kind, "^~") + path // "^~" and no modifier are one
+			if locations[key] {
+				l.fault(child, n.Name, l.last, fmt.Sprintf(`duplicate location "%s"`, path))
+			}
+			locations[key] = true
+		case strings.HasSuffix(child.Name, "_pass"):
+			if passes[child.Name] {
+				l.fault(child, n.Name, child.Order, fmt.Sprintf(`"%s" directive is duplicate`, child.Name))
+			}
+			passes[child.Name] = true
+		}
+	}
+}
+
+// modifier takes the arguments of a location apart; modifier and path may be written as one word.
+func modifier(args []string) (string, string) {
+	if len(args) == 0 {
+		return "", ""
+	}
+	if len(args) >= 2 {
+		return args[0], args[1]
+	}
+	for _, m := range []string{"=", "^~", "~*", "~", "@"} {
+		if path, ok := strings.CutPrefix(args[0], m); ok {
+			return m, path
+		}
+	}
+	return "", args[0]
+}

@@ -1,0 +1,307 @@
+package compose
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"why502/compose/nginx"
+	"why502/compose/proxy"
+)
+
+// configRoots are the directories under which images keep nginx's configuration.
+var configRoots = []string{"/etc/nginx", "/usr/local/openresty/nginx/conf", "/opt/bitnami/nginx/conf", "/etc/angie", "/config/nginx"}
+
+// notProxies are images that mount nginx's configuration without being nginx.
+var notProxies = regexp.MustCompile(`docker-gen|acme-companion|letsencrypt-companion|certbot|exporter|^unit$|logrotate|fail2ban|filebeat`)
+
+// findProxies reads the configuration of every service that runs nginx, and keeps those that hand
+// requests on. The names in only are taken whatever they run.
+func (s *Stack) findProxies(only []string) error {
+	for _, name := range only {
+		switch svc := s.Services[name]; {
+		case svc == nil:
+			return s.unknownProxy(name)
+		case svc.Disabled:
+			return &Error{
+				What: fmt.Sprintf("the service %q is disabled (profile %s)", name, strings.Join(svc.Profiles, ", ")),
+				Fix:  "enable it with --profile NAME",
+			}
+		}
+	}
+	for _, name := range sortedKeys(s.Services) {
+		svc := s.Services[name]
+		why := whyProxy(svc)
+		if len(only) > 0 {
+			why = ""
+			if slices.Contains(only, name) {
+				why = "flag"
+			}
+		}
+		if why == "" || svc.Disabled {
+			continue
+		}
+		if p := s.readProxy(svc, why); passesOn(p) || why == "flag" {
+			s.Proxies = append(s.Proxies, p)
+		} else {
+			s.Servers = append(s.Servers, p)
+		}
+	}
+	if len(s.Proxies) == 0 {
+		return s.noProxy()
+	}
+	for _, p := range s.Proxies {
+		p.Routes = routes(p, s)
+	}
+	return nil
+}
+
+// nginxImage tells images that run nginx by their whole name.
+var nginxImage = regexp.MustCompile(`nginx|openresty|angie|swag|tengine`)
+
+// whyProxy says how a service is known to run nginx: by its image, or by a mount under an nginx
+// configuration directory. Empty: it is not.
+func whyProxy(svc *Service) string {
+	name, _ := splitImage(svc.Image)
+	if notProxies.MatchString(name) {
+		return ""
+	}
+	if family(svc.Image).nginx {
+		return "image"
+	}
+	for _, m := range svc.Mounts {
+		if underConfigRoot(m.Target) && !strings.Contains(m.Target, "cert") && m.Type != "volume" {
+			return "mount"
+		}
+	}
+	return ""
+}
+
+func underConfigRoot(target string) bool {
+	return slices.ContainsFunc(configRoots, func(root string) bool {
+		return target == root || strings.HasPrefix(target, root+"/")
+	})
+}
+
+// passesOn says whether a service that runs nginx hands requests on, as far as can be known: one
+// that serves files only is an upstream like any other.
+func passesOn(p *Proxy) bool {
+	return len(p.Config.Groups) > 0 || hasPass(p.Config) || !p.Config.Complete() || len(p.Missing) > 0 || len(p.NotLoaded) > 0
+}
+
+func hasPass(c *proxy.Config) bool {
+	found := false
+	eachPass(c, func(*proxy.Server, *proxy.Location, *proxy.Pass) { found = true })
+	return found
+}
+
+// readProxy reads what nginx in a service's containers loads.
+func (s *Stack) readProxy(svc *Service, why string) *Proxy {
+	c := s.container(svc)
+	p := &Proxy{Service: svc, Why: why, Sure: svc.Built || nginxImage.MatchString(repository(svc.Image)), Stock: c.stock && c.unknown == "" && startsNginx(svc)}
+	if family(svc.Image).nginx && !svc.Built {
+		p.Version = imageVersion(svc.Image)
+	}
+	p.Config = nginx.Parse(c.files(), nginx.Options{Main: mainFile(svc), Version: p.Version, Stock: c.stock})
+	for i, fault := range p.Config.Faults {
+		if m, ok := c.mountOf(fault.Path); ok && fault.Path != "" && m.Source != "" {
+			p.Config.Faults[i].Expected = s.expected(hostPath(m, fault.Path))
+		}
+	}
+	for _, target := range sortedKeys(c.missing) {
+		bad := c.missing[target]
+		if bad.OfDirectory && len(p.Config.Servers) > 0 {
+			continue // other files do the work
+		}
+		bad.Expected = s.expected(bad.Source)
+		p.Missing = append(p.Missing, bad)
+	}
+	if p.Config.Complete() {
+		p.NotLoaded = c.notLoaded()
+	}
+	return p
+}
+
+// container gives the file system that a service's containers see.
+func (s *Stack) container(svc *Service) *container {
+	c := &container{
+		mounts:  slices.Clone(svc.Mounts),
+		stock:   isStock(svc.Image) && !svc.Built,
+		unknown: writesConfig(svc),
+		name:    s.name,
+		sources: s.Sources,
+		opened:  map[string]bool{},
+		missing: map[string]BadMount{},
+	}
+	slices.SortStableFunc(c.mounts, func(a, b Mount) int { return cmp.Compare(len(b.Target), len(a.Target)) })
+	switch {
+	case c.unknown != "":
+	case svc.VolumesFrom:
+		c.unknown = svc.Name + " mounts the volumes of another container"
+	case c.hasTemplates():
+		c.unknown = "/etc/nginx/templates writes configuration when the container starts"
+	case svc.Built:
+		c.unknown = "the image of " + svc.Name + " is built, and its Dockerfile may bring files"
+	case !c.stock:
+		c.unknown = fmt.Sprintf("what the image %s holds is not known", svc.Image)
+	}
+	return c
+}
+
+// hasTemplates says whether a mounted directory brings templates, which the image renders.
+func (c *container) hasTemplates() bool {
+	m, ok := c.mountOf("/etc/nginx/templates")
+	if !ok || m.Source == "" {
+		return false
+	}
+	entries, _ := os.ReadDir(hostPath(m, "/etc/nginx/templates"))
+	return len(entries) > 0
+}
+
+// name is what places call a host path: relative to the project directory.
+func (s *Stack) name(host string) string {
+	rel, err := filepath.Rel(s.Directory, host)
+	if err != nil {
+		return filepath.ToSlash(host)
+	}
+	return filepath.ToSlash(rel)
+}
+
+var (
+	configFlag  = regexp.MustCompile(`nginx(?:-debug)?(?: (?:[^&|;"']|"[^"]*"|'[^']*')*?)? -c\s*["']?([^\s"';]+)`)
+	shellWrites = regexp.MustCompile(`envsubst|>|sed -i|\b(cp|mv|tee|ln)\s|\.sh\b|\.py\b`)
+	ownCommand  = regexp.MustCompile(`^(\S*/)?(nginx|nginx-debug|openresty)( |$)`)
+)
+
+// mainFile is the configuration file that nginx starts with: what -c names, else the image's.
+func mainFile(svc *Service) string {
+	words := append(slices.Clone(svc.Entrypoint), svc.Command...)
+	if startsNginx(svc) { // without a shell each word is one argument, quotes and all
+		for i, word := range words {
+			if strings.ContainsAny(word, " ;") {
+				words[i] = "'" + word + "'"
+			}
+		}
+	}
+	line := strings.Join(words, " ")
+	if m := configFlag.FindStringSubmatch(line); m != nil {
+		if path.IsAbs(m[1]) {
+			return m[1]
+		}
+		return path.Join("/etc/nginx", m[1]) // relative paths count from nginx's prefix
+	}
+	return "/etc/nginx/nginx.conf"
+}
+
+// startsNginx says whether a service starts nginx and nothing else, as the image does by itself.
+func startsNginx(svc *Service) bool {
+	return len(svc.Entrypoint) == 0 && (len(svc.Command) == 0 || ownCommand.MatchString(svc.Command[0]))
+}
+
+// writesConfig says why a service's start may write configuration that no file of the project
+// shows; empty: it does not. A shell that only reloads nginx now and then, as certificate set-ups
+// do, writes none.
+func writesConfig(svc *Service) string {
+	for _, m := range svc.Mounts {
+		if strings.HasPrefix(m.Target, "/etc/nginx/templates") || strings.HasPrefix(m.Target, "/docker-entrypoint") {
+			return m.Target + " writes configuration when the container starts"
+		}
+	}
+	entrypoint, command := strings.Join(svc.Entrypoint, " "), strings.Join(svc.Command, " ")
+	if entrypoint == "" && (command == "" || ownCommand.MatchString(command)) {
+		return ""
+	}
+	line := strings.TrimSpace(entrypoint + " " + command)
+	if !strings.Contains(line, "nginx") || shellWrites.MatchString(line) {
+		return "the command of " + svc.Name + " may write configuration before nginx starts"
+	}
+	return ""
+}
+
+// serves tells text that configures a server from snippets, parameters and certificates.
+var serves = regexp.MustCompile(`(?m)^\s*(server\s*\{|upstream\s+\S+\s*\{|(proxy|fastcgi|uwsgi|scgi|grpc)_pass\s)`)
+
+// notLoaded are the mounted files under a configuration directory that configure a server and that
+// nginx did not read. Of a mounted directory only one that nginx left alone as a whole counts: sites
+// that are kept there unused are no mistake.
+func (c *container) notLoaded() (files []proxy.File) {
+	for _, m := range c.mounts {
+		if !underConfigRoot(m.Target) || m.Type == "volume" || m.Source == "" || c.readUnder(m.Target) {
+			continue
+		}
+		for _, host := range filesAt(m.Source) {
+			text, err := readRegular(m.Source, host)
+			if err == nil && serves.Match(text) {
+				name := c.name(host)
+				c.sources.Add(name, text)
+				files = append(files, proxy.File{Path: m.Target + filepath.ToSlash(strings.TrimPrefix(host, m.Source)), Name: name})
+				break
+			}
+		}
+	}
+	slices.SortFunc(files, func(a, b proxy.File) int { return cmp.Compare(a.Path, b.Path) })
+	return files
+}
+
+// readUnder says whether nginx read a container path, or anything below it.
+func (c *container) readUnder(target string) bool {
+	for p := range c.opened {
+		if p == target || strings.HasPrefix(p, target+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// filesAt are the host files that a mount source brings: itself, or what the directory holds.
+func filesAt(source string) (files []string) {
+	entries, err := os.ReadDir(source)
+	if err != nil {
+		return []string{source}
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() {
+			files = append(files, filepath.Join(source, e.Name()))
+		}
+	}
+	return files
+}
+
+// noProxy says which services were looked at and why none of them is a proxy.
+func (s *Stack) noProxy() error {
+	var looked, hidden []string
+	for _, name := range sortedKeys(s.Services) {
+		svc := s.Services[name]
+		switch why := whyProxy(svc); {
+		case why != "" && svc.Disabled:
+			hidden = append(hidden, fmt.Sprintf("%s (profile %s)", name, strings.Join(svc.Profiles, ", ")))
+		case why != "":
+			looked = append(looked, name+" runs nginx but passes nothing on")
+		case svc.Built && svc.Image == "":
+			looked = append(looked, name+" is built from a Dockerfile")
+		default:
+			looked = append(looked, fmt.Sprintf("%s runs %s", name, cmp.Or(svc.Image, "no known image")))
+		}
+	}
+	err := &Error{What: "no nginx proxy in this project", Fix: "name the service that runs nginx with --proxy NAME"}
+	if len(hidden) > 0 {
+		err.What += "; a profile disables " + strings.Join(hidden, ", ")
+		err.Fix = "enable it with --profile NAME"
+	} else if len(looked) > 0 {
+		err.What += ": " + strings.Join(looked, ", ")
+	}
+	return err
+}
+
+// unknownProxy is the error for a --proxy that names no service.
+func (s *Stack) unknownProxy(name string) error {
+	return &Error{
+		What: fmt.Sprintf("no service is named %q", name),
+		Fix:  "services: " + strings.Join(sortedKeys(s.Services), ", "),
+	}
+}

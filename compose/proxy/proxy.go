@@ -1,0 +1,189 @@
+// Package proxy holds what the configuration of one reverse proxy says, as plain data:
+// servers, locations, passes and upstream groups, each with its place in the user's files.
+//
+// It is what compose/nginx lowers to and what the rules of inspect read. It imports neither,
+// so that another proxy can be lowered to the same types.
+package proxy
+
+// Place is a spot in one of the user's files. The zero Place is nowhere: what it belongs to
+// comes from an image, not from the project.
+type Place struct {
+	File   string // relative to the project directory, with forward slashes
+	Line   int    // from 1; 0: the file as a whole
+	Column int    // from 1, in characters; 0: the line as a whole
+}
+
+// Known says whether the place is in one of the project's files.
+func (p Place) Known() bool { return p.File != "" }
+
+// Config is the configuration that one proxy loads.
+type Config struct {
+	Files      []File // every file that was read, in reading order
+	Servers    []*Server
+	Groups     []*Group
+	Directives []*Directive // of the http block itself, in order, without servers and groups
+	Faults     []Fault      // what the proxy refuses to start with, in the order it meets them
+	Unchecked  []Unchecked  // what it loads but could not be read here
+}
+
+// Complete says whether everything that the proxy loads was read. Where it was not, the absence
+// of something in the configuration proves nothing.
+func (c *Config) Complete() bool { return len(c.Faults) == 0 && len(c.Unchecked) == 0 }
+
+// File is a file of the configuration: where the proxy sees it, and what the user calls it.
+type File struct {
+	Path string // in the container
+	Name string // as in Place.File; empty for a file of the image
+}
+
+// Unchecked is something that could not be looked at, and why. Unknown is not false: nothing is
+// concluded from it.
+type Unchecked struct {
+	What string
+	Why  string
+}
+
+// FaultKind tells the sorts of parse faults apart.
+type FaultKind int
+
+const (
+	Syntax         FaultKind = iota // the text cannot be parsed, or a directive is unknown or has wrong arguments
+	WrongContext                    // a directive that is known, but not allowed where it stands
+	IncludeMissing                  // an included file that is not there
+	NoEvents                        // no "events" section
+)
+
+// Fault is one thing that the proxy refuses to start with while it reads its configuration.
+type Fault struct {
+	Kind      FaultKind
+	Text      string // mostly in nginx's own words, without file and line: `unknown directive "proxy_pas"`
+	Path      string // of the file that is not there, in the container; empty for other kinds
+	Expected  string // why that file may yet be made on the machine; empty: nothing says so
+	Directive string // the directive at fault; empty if there is none
+	Context   string // the block it stands in: main, http, server, location …
+	Place     Place
+	Order     int // position in reading order; comparable with the Order of passes and groups
+}
+
+// Directive is one directive as written, with its arguments unquoted.
+type Directive struct {
+	Name  string
+	Args  []string
+	Place Place
+	Order int          // position in reading order, over all files
+	Block []*Directive // what stands between its braces; nil without braces
+}
+
+// Server is one http or stream server.
+type Server struct {
+	Place      Place
+	Order      int
+	Stream     bool
+	Names      []string // server_name as written; empty if there is none
+	Listens    []Listen // at least one: without a listen directive, port 80
+	Directives []*Directive
+	Locations  []*Location
+	Passes     []*Pass // passes outside every location: those of stream servers
+}
+
+// Listen is one address that a server accepts connections on.
+type Listen struct {
+	Place   Place
+	Address string // empty: all of IPv4; "::" all of IPv6; otherwise an address, without brackets
+	Port    int    // 0 for a unix socket
+	Socket  string // path of a unix socket
+	TLS     bool
+	UDP     bool
+	Default bool // default_server
+}
+
+// Location is one location of an http server. Modifier is "", "=", "^~", "~", "~*" or "@" (a
+// named location).
+type Location struct {
+	Place      Place
+	Order      int
+	Modifier   string
+	Path       string       // path, regular expression, or name without its @
+	Directives []*Directive // all of them, in order, nested locations left out
+	Locations  []*Location  // nested
+	Passes     []*Pass      // of the location and of its if and limit_except blocks
+}
+
+// String gives the location as written: "/api/", "~* \.php$", "@app".
+func (l *Location) String() string {
+	switch l.Modifier {
+	case "":
+		return l.Path
+	case "@":
+		return "@" + l.Path
+	}
+	return l.Modifier + " " + l.Path
+}
+
+// Pass is one directive that hands requests on: proxy_pass, fastcgi_pass, uwsgi_pass, scgi_pass,
+// grpc_pass or memcached_pass.
+type Pass struct {
+	Place     Place // of its value
+	Order     int
+	Directive string
+	Value     string    // as written
+	Within    string    // "if" or "limit_except" where it stands in such a block of its location
+	Variable  bool      // its value contains a variable, so that it is evaluated for each request
+	Targets   []Target  // every value that it can take; at least one
+	Resolver  *Resolver // the one in effect; nil: none
+	Host      string    // the Host header that it sends, as written: "$host"; empty: the target's own name
+}
+
+// String gives the pass as written: "proxy_pass http://api:8000".
+func (p *Pass) String() string { return p.Directive + " " + p.Value }
+
+// Target is one value that a pass can take.
+type Target struct {
+	Value  string // the pass's value with its variables filled in
+	Scheme string // http, https, fastcgi, uwsgi, suwsgi, scgi, grpc, grpcs, memcached, tcp, udp
+	Host   string // name or address, without brackets; empty for a socket and where it is unknown
+	Port   int    // the scheme's default where none is given; 0: none
+	Socket string // path of a unix socket
+	URI    string // what follows host and port
+	Group  *Group // the upstream group that Host names; nil: none
+
+	PortGiven  bool   // the port is written out
+	PerRequest bool   // Host is looked up when a request comes; otherwise once, at start
+	Fault      string // why the proxy refuses it, in nginx's words: `invalid URL prefix`
+	Unknown    string // why it cannot be known from the files
+}
+
+// Group is an upstream block.
+type Group struct {
+	Place      Place // of its name
+	Order      int
+	Name       string
+	Stream     bool
+	Servers    []*Peer
+	Resolver   *Resolver // in effect where the group stands; for servers with resolve
+	Directives []*Directive
+	Fault      string // why nginx refuses it: `duplicate upstream "app"`
+}
+
+// Peer is one server of an upstream group.
+type Peer struct {
+	Place   Place // of its address
+	Order   int
+	Value   string // as written
+	Host    string // name or address, without brackets; empty for a socket
+	Port    int    // 80 where none is given
+	Socket  string
+	Backup  bool
+	Down    bool
+	Resolve bool   // looked up again while nginx runs (nginx 1.27.3 and later)
+	Fault   string // why nginx refuses it: `invalid host in upstream`
+	Unknown string // why its address cannot be known from the files
+}
+
+// Resolver is a resolver directive.
+type Resolver struct {
+	Place     Place
+	Addresses []string // as written, without ports: "127.0.0.11"
+	Valid     string   // of valid=; empty: the TTL of the answer
+	Variable  bool     // an address contains a variable or placeholder
+}

@@ -1,0 +1,43 @@
+package compose
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// Sources is the text of the project's files, by the name that places use.
+type Sources map[string]*Source
+
+// Source is one file, cut into lines.
+type Source struct{ lines []string }
+
+// Add keeps the text of a file. Later additions under the same name replace earlier ones.
+func (s Sources) Add(name string, text []byte) {
+	s[name] = &Source{lines: strings.Split(string(text), "\n")}
+}
+
+// Line returns line n of a file, counted from 1, without its line ending; "" where there is none.
+func (s Sources) Line(name string, n int) string {
+	src := s[name]
+	if src == nil || n < 1 || n > len(src.lines) {
+		return ""
+	}
+	return strings.TrimSuffix(src.lines[n-1], "\r")
+}
+
+// Find gives line and column, from 1, of the first text of a file that a pattern matches, comments
+// left out; 0 where there is none.
+func (s Sources) Find(name string, pattern *regexp.Regexp) (line, column int) {
+	src := s[name]
+	if src == nil {
+		return 0, 0
+	}
+	for i, text := range src.lines {
+		text, _, _ = strings.Cut(text, "#")
+		if m := pattern.FindStringIndex(text); m != nil {
+			return i + 1, 1 + utf8.RuneCountInString(text[:m[0]])
+		}
+	}
+	return 0, 0
+}

@@ -1,0 +1,180 @@
+// Package compose reads: from a Compose project's files to a Stack, the merged services with their
+// places, the proxies among them, and the routes that the configuration of each proxy makes.
+package compose
+
+import (
+	"strings"
+
+	"why502/compose/proxy"
+)
+
+// Stack is a Compose project as merged (files, overrides, profiles, environment) plus what its
+// proxies load. It is plain data; nothing in it is read again later.
+type Stack struct {
+	Name      string
+	Directory string              // of the project, absolute
+	Files     []string            // Compose files, relative to Directory
+	Services  map[string]*Service // by name, those that a profile disables among them
+	Networks  map[string]*Network // by the name that services use
+	Proxies   []*Proxy            // sorted by service
+	Servers   []*Proxy            // services that run nginx but hand nothing on; sorted by service
+	Sources   Sources             // text of every file that a place can name
+	Unchecked []proxy.Unchecked
+	Separator string // in the names of containers: PROJECT-SERVICE-1, or _ where Compose 1 is imitated
+
+	places places // of every key and item of the Compose files
+}
+
+// Namespace is the service whose network a service uses: itself, or the one that its network_mode
+// leads to, by the service's name or by its container's.
+func (s *Stack) Namespace(svc *Service) *Service {
+	for range s.Services {
+		other := s.neighbour(svc.NetworkMode)
+		if other == nil {
+			break
+		}
+		svc = other
+	}
+	return svc
+}
+
+func (s *Stack) neighbour(mode string) *Service {
+	if name, ok := strings.CutPrefix(mode, "service:"); ok {
+		return s.Services[name]
+	}
+	if name, ok := strings.CutPrefix(mode, "container:"); ok {
+		for _, svc := range s.Services {
+			if svc.ContainerName == name {
+				return svc
+			}
+		}
+	}
+	return nil
+}
+
+// Service is one service of the merged project.
+type Service struct {
+	Name          string
+	Place         proxy.Place
+	Disabled      bool     // by a profile that is not active
+	Profiles      []string // empty: always enabled
+	Image         string
+	Built         bool // has a build section
+	ContainerName string
+	Hostname      string
+	NetworkMode   string       // "", host, none, bridge, service:NAME, container:NAME
+	Networks      []Attachment // sorted by network; the implicit default included
+	Ports         []Port
+	Expose        []Number
+	ExtraHosts    []string // names that it adds to /etc/hosts, in lower case
+	OwnNames      bool     // it resolves names in ways of its own: dns, dns_search, external_links, a mounted hosts file
+	VolumesFrom   bool     // mounts come from other containers
+	Links         []Link
+	DependsOn     []Dependency // sorted by service
+	Environment   map[string]Value
+	Entrypoint    []string // nil: the image's
+	Command       []string // nil: the image's
+	Healthcheck   []string // the test, without its CMD or CMD-SHELL; nil: none or disabled
+	Restart       string   // policy: "", no, always, on-failure, unless-stopped
+	Scale         int      // replicas; 1 unless said otherwise
+	Mounts        []Mount
+}
+
+// Value is a value of the Compose files and where it stands.
+type Value struct {
+	Text  string
+	Place proxy.Place
+}
+
+// Number is a port of the Compose files and where it stands.
+type Number struct {
+	Port  int
+	Place proxy.Place
+}
+
+// Attachment is a service's membership of one network.
+type Attachment struct {
+	Network string // as in Stack.Networks
+	Aliases []string
+	IPv4    string // a pinned address
+	Place   proxy.Place
+}
+
+// Port is one published container port; a range is several.
+type Port struct {
+	HostIP    string // empty: all addresses
+	Published int    // 0: a free port that the daemon picks
+	Target    int
+	Protocol  string // tcp or udp
+	Place     proxy.Place
+}
+
+// Link is one entry of links: the linked service, and the name it gets.
+type Link struct {
+	Service string
+	Alias   string
+}
+
+// Dependency is one entry of depends_on, or what links and network_mode imply.
+type Dependency struct {
+	Service   string
+	Condition string // service_started, service_healthy, service_completed_successfully
+	Restart   bool
+	Place     proxy.Place
+}
+
+// Mount is something mounted into a service's containers.
+type Mount struct {
+	Type     string // bind, volume, tmpfs, config, secret
+	Source   string // absolute host path of a bind; name of a volume
+	Target   string // absolute container path
+	ReadOnly bool
+	Create   bool // a missing bind source is made, as a directory (short syntax)
+	Place    proxy.Place
+}
+
+// Network is one network of the project.
+type Network struct {
+	Name     string // as services say it
+	Full     string // as the daemon says it: PROJECT_NAME
+	External bool
+	Internal bool
+	Driver   string
+	Place    proxy.Place
+}
+
+// Proxy is a service that runs nginx and hands requests on.
+type Proxy struct {
+	Service   *Service
+	Why       string // how it was known: image, mount, flag
+	Sure      bool   // its image is known to be an nginx, or is built by the project
+	Stock     bool   // a stock nginx image with its own command: nothing but nginx runs in it
+	Version   string // of nginx, from the image's tag ("1.27"); empty: unknown, the latest is assumed
+	Config    *proxy.Config
+	Routes    []*Route
+	Missing   []BadMount   // bind mounts of configuration whose source is not what it has to be
+	NotLoaded []proxy.File // mounted configuration files that nothing includes
+}
+
+// BadMount is a bind mount of configuration whose source is not there, or is a directory where
+// nginx reads a file.
+type BadMount struct {
+	Mount
+	Directory   bool   // the source is there, but it is a directory
+	OfDirectory bool   // nginx looks for files in it: a missing source is an empty directory
+	Empty       bool   // the source is there, an empty directory: Docker may have made it
+	Expected    string // why it may yet be made: a template beside it, an ignore rule; empty: nothing says so
+}
+
+// Route is published port → listen → server → location → pass → target: what users think of as
+// "this URL goes there". There is one per proxy, listen port, server, location and target.
+type Route struct {
+	ID        string // unique in the stack: "edge:80 shop.example.com/ -> api:8000"
+	Proxy     *Proxy
+	Published []Port // ports of the proxy that lead to Listen; empty: none is published
+	Listen    proxy.Listen
+	Server    *proxy.Server
+	Location  *proxy.Location // nil in a stream server
+	Pass      *proxy.Pass
+	Target    proxy.Target
+}
