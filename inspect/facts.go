@@ -1,0 +1,174 @@
+package inspect
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"why502/compose"
+)
+
+// facts joins what the files say with what the daemon says: each question is answered by the
+// daemon where it was asked, else by the files, so that a rule need not know which it was.
+type facts struct {
+	stack      *compose.Stack
+	snap       *Snapshot               // nil: files alone
+	services   []*compose.Service      // sorted by name
+	containers map[string][]*Container // of the project, by service; one-offs left out
+	all        []*Container            // that the snapshot has, of any project; sorted by name
+	names      map[string]nameTable    // what each proxy can resolve, by service
+	bearers    map[string][]string     // services that bear a name anywhere in the project
+	proxies    map[string]*compose.Proxy
+	nginx      map[string]*compose.Proxy               // every service that runs nginx, those that hand nothing on too
+	together   map[*compose.Service][]*compose.Service // the services that use one's network namespace, itself included
+	nets       map[string][]string                     // networks of each service, once asked for
+	ports      map[string][]listening                  // of each service, once asked for
+	near       map[[2]string]string                    // the nearest name to a proxy's host, once asked for
+	written    map[string][]string                     // names that a proxy's passes could use, once asked for
+	reached    map[string]map[*compose.Service]bool    // what depends_on leads to from a service, once asked for
+}
+
+func newFacts(stack *compose.Stack, snap *Snapshot) *facts {
+	f := &facts{
+		stack: stack, snap: snap, containers: map[string][]*Container{}, names: map[string]nameTable{}, proxies: map[string]*compose.Proxy{}, nginx: map[string]*compose.Proxy{},
+		together: map[*compose.Service][]*compose.Service{}, nets: map[string][]string{}, ports: map[string][]listening{},
+		near: map[[2]string]string{}, written: map[string][]string{}, reached: map[string]map[*compose.Service]bool{},
+	}
+	for _, name := range slices.Sorted(maps.Keys(stack.Services)) {
+		svc := stack.Services[name]
+		f.services = append(f.services, svc)
+		f.together[f.namespace(svc)] = append(f.together[f.namespace(svc)], svc)
+	}
+	if snap != nil {
+		for _, c := range snap.Containers {
+			if c != nil {
+				f.all = append(f.all, c)
+			}
+		}
+		slices.SortFunc(f.all, func(a, b *Container) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+		for _, c := range f.all {
+			if slices.Contains(snap.Project, c.ID) && !c.OneOff {
+				f.containers[c.Service] = append(f.containers[c.Service], c)
+			}
+		}
+		if f.stoppedAsAWhole() {
+			f.containers = nil
+		}
+	}
+	f.bearers = f.allNames()
+	for _, p := range slices.Concat(stack.Proxies, stack.Servers) {
+		f.nginx[p.Service.Name] = p
+	}
+	for _, p := range stack.Proxies {
+		f.proxies[p.Service.Name] = p
+		f.names[p.Service.Name] = f.namesOf(p.Service)
+	}
+	return f
+}
+
+// live says whether the daemon has containers of this project that say something: not where it
+// knows none, and not where the project is stopped.
+func (f *facts) live() bool { return len(f.containers) > 0 }
+
+// stoppedAsAWhole says whether someone stopped the project: nothing runs, and no proxy ended with
+// an error of its own.
+func (f *facts) stoppedAsAWhole() bool {
+	for _, cs := range f.containers {
+		for _, c := range cs {
+			if c.State != "exited" && c.State != "dead" && (c.State != "created" || c.Error != "") {
+				return false
+			}
+		}
+	}
+	for _, p := range f.stack.Proxies {
+		for _, c := range f.containers[p.Service.Name] {
+			if !slices.Contains(stopCodes, c.ExitCode) || c.OOMKilled || lastEmerg(f.snap.Logs[c.ID]) != "" {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// stopCodes are the exit codes of containers that someone stopped: by themselves, or by SIGINT,
+// SIGKILL or SIGTERM.
+var stopCodes = []int{0, 130, 137, 143}
+
+// partial says whether the daemon left questions open, so that what is not in the snapshot may be
+// there all the same.
+func (f *facts) partial() bool {
+	return f.snap != nil && (len(f.snap.Failed) > 0 || len(f.snap.foreign()) >= maxForeign)
+}
+
+// running are the containers of a service that run.
+func (f *facts) running(service string) (running []*Container) {
+	for _, c := range f.containers[service] {
+		if c.State == "running" {
+			running = append(running, c)
+		}
+	}
+	return running
+}
+
+// unsettled says whether a container that runs was restarted twice or more, and less than a minute
+// ago: it may be about to end again, or have found at last what it waited for.
+func (f *facts) unsettled(c *Container) bool {
+	return c.State == "running" && c.Restarts >= 2 && f.snap.Time.Sub(c.Started) < time.Minute
+}
+
+// networks are the full names of the networks that a service is on: its containers' where the
+// daemon was asked, else those of the files. A container without its own network uses another's.
+func (f *facts) networks(svc *compose.Service) []string {
+	svc = f.namespace(svc)
+	full, known := f.nets[svc.Name]
+	if known {
+		return full
+	}
+	if cs := f.containers[svc.Name]; len(cs) > 0 {
+		for _, c := range cs {
+			for _, e := range c.Endpoints {
+				full = append(full, e.Network)
+			}
+		}
+	} else {
+		for _, a := range svc.Networks {
+			full = append(full, f.fullName(a.Network))
+		}
+	}
+	slices.Sort(full)
+	f.nets[svc.Name] = slices.Compact(full)
+	return f.nets[svc.Name]
+}
+
+// namespace is the service whose network a service uses.
+func (f *facts) namespace(svc *compose.Service) *compose.Service { return f.stack.Namespace(svc) }
+
+// fullName is the daemon's name of a network that services call by a short one.
+func (f *facts) fullName(network string) string {
+	if n := f.stack.Networks[network]; n != nil {
+		return n.Full
+	}
+	return network
+}
+
+// shared are the networks that two services are both on.
+func (f *facts) shared(a, b *compose.Service) (both []string) {
+	other := f.networks(b)
+	for _, n := range f.networks(a) {
+		if slices.Contains(other, n) {
+			both = append(both, n)
+		}
+	}
+	return both
+}
+
+// external says whether a service is on a network that other projects may join.
+func (f *facts) external(svc *compose.Service) bool {
+	for _, a := range f.namespace(svc).Networks {
+		if n := f.stack.Networks[a.Network]; n != nil && n.External {
+			return true
+		}
+	}
+	return false
+}

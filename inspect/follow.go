@@ -1,0 +1,208 @@
+package inspect
+
+import (
+	"slices"
+	"strings"
+
+	"why502/compose"
+	"why502/compose/proxy"
+)
+
+// followProxies lets a route whose backends are other proxies of the project take over the verdict of
+// the routes there. The finding stays the inner one's, at its place, and lists both.
+func (j *judge) followProxies() {
+	byRoute := map[*compose.Route]*walked{}
+	for _, w := range j.routes {
+		byRoute[w.route] = w
+	}
+	for range j.proxies { // a chain is at most as long as there are proxies
+		changed := false
+		for _, w := range j.routes {
+			changed = j.follow(w, byRoute) || changed
+		}
+		if !changed {
+			return
+		}
+	}
+}
+
+// follow takes over what becomes of requests behind a route's backends: where all of them lead to a
+// broken route, it is broken; where some do, it is at risk.
+func (j *judge) follow(w *walked, byRoute map[*compose.Route]*walked) (changed bool) {
+	if w.verdict == VerdictBroken || w.verdict == VerdictLikelyBroken {
+		return false
+	}
+	var broken []*walked
+	answering := 0
+	for _, b := range w.backends {
+		inner := byRoute[j.innerRoute(w.route, b.Backend)]
+		if inner != nil && inner.verdict == VerdictAtRisk && w.verdict == VerdictOK {
+			w.verdict, changed = VerdictAtRisk, true
+			j.concerns(w, inner, func(f *Finding) bool { return f.Severity == Warning && !f.breaks() })
+		}
+		switch {
+		case b.down():
+		case inner != nil && inner != w && inner.fails():
+			broken = append(broken, inner)
+		default:
+			answering++
+		}
+	}
+	if len(broken) == 0 || answering > 0 && w.verdict == VerdictAtRisk {
+		return changed
+	}
+	w.verdict = VerdictAtRisk
+	if answering == 0 {
+		w.takeOver(broken[0])
+	}
+	for _, inner := range broken {
+		j.concerns(w, inner, (*Finding).breaks)
+	}
+	return true
+}
+
+// concerns adds a route to the findings about the one that it leads to.
+func (j *judge) concerns(w, inner *walked, which func(*Finding) bool) {
+	for _, f := range j.found {
+		if which(f) && slices.Contains(f.Routes, inner.route.ID) && !slices.Contains(f.Routes, w.route.ID) {
+			f.Routes = append(slices.Clone(f.Routes), w.route.ID)
+		}
+	}
+}
+
+// fails says whether requests fail on a route. That nothing listens behind its published port does
+// not matter to those that come from another container.
+func (w *walked) fails() bool {
+	return (w.verdict == VerdictBroken || w.verdict == VerdictLikelyBroken) && w.status != StatusRefused
+}
+
+// takeOver gives a route the verdict of the one that it leads to. A proxy that does not start, or
+// whose own connection is closed, is a 502 to the one before it.
+func (w *walked) takeOver(inner *walked) {
+	w.verdict, w.status = inner.verdict, inner.status
+	if inner.status == StatusNoStart || inner.status == StatusClosed {
+		w.status = Status502
+	}
+}
+
+// innerRoute is the route of another proxy that a request on this route goes on to: the server on
+// that port that bears the same name, else its default; in it the location that nginx would take
+// for the path that is passed on. Nil where that is not another proxy, or cannot be told.
+func (f *facts) innerRoute(r *compose.Route, b Backend) *compose.Route {
+	if b.Service == nil || r.Location == nil {
+		return nil
+	}
+	inner := f.proxies[b.Service.Name]
+	if inner == nil || inner == r.Proxy {
+		return nil
+	}
+	srv := serverFor(inner.Config, b.Port, hostsAsked(r, b))
+	path, ok := passedPath(r)
+	if srv == nil || !ok {
+		return nil
+	}
+	loc := locationFor(srv.Locations, path)
+	for _, candidate := range inner.Routes {
+		if candidate.Server == srv && candidate.Location == loc && candidate.Listen.Port == b.Port {
+			return candidate
+		}
+	}
+	return nil
+}
+
+// hostsAsked are the names that the upstream is asked for: those of the route's server where it
+// passes on the client's Host header, else the one that it sends instead; nil where that is not known.
+func hostsAsked(r *compose.Route, b Backend) []string {
+	switch host := r.Pass.Host; {
+	case host == "" || host == "$proxy_host":
+		return []string{b.Host}
+	case host == "$host" || host == "$http_host" || host == "$host:$server_port":
+		return append([]string{""}, r.Server.Names...)
+	case !strings.Contains(host, "$"):
+		return []string{host}
+	}
+	return nil
+}
+
+// serverFor picks the server that answers on a port: by one of the names asked for, else the default
+// one, which is the first unless another says default_server. Nil where the names are not known.
+func serverFor(c *proxy.Config, port int, names []string) *proxy.Server {
+	var first, marked *proxy.Server
+	for _, s := range c.Servers {
+		for _, l := range s.Listens {
+			if s.Stream || l.Port != port || names == nil {
+				continue
+			}
+			if slices.ContainsFunc(names, func(n string) bool { return n != "" && n != "_" && slices.Contains(s.Names, n) }) {
+				return s
+			}
+			if first == nil {
+				first = s
+			}
+			if l.Default && marked == nil {
+				marked = s
+			}
+		}
+	}
+	if marked != nil {
+		return marked
+	}
+	return first
+}
+
+// passedPath is the path that the upstream is asked for when the route's location is asked for as
+// it stands. A URI on the pass replaces what the location matched.
+func passedPath(r *compose.Route) (path string, ok bool) {
+	rewrites := func(d *proxy.Directive) bool { return d.Name == "rewrite" || d.Name == "if" || d.Name == "return" }
+	switch {
+	case slices.Contains([]string{"~", "~*", "@"}, r.Location.Modifier) || r.Pass.Within != "":
+		return "", false
+	case slices.ContainsFunc(r.Location.Directives, rewrites) || slices.ContainsFunc(r.Server.Directives, rewrites):
+		return "", false
+	}
+	switch uri := r.Target.URI; {
+	case uri == "" || uri == "$request_uri" || strings.HasPrefix(uri, "$uri"):
+		return r.Location.Path, true
+	case strings.Contains(uri, "$"):
+		return "", false
+	default:
+		return uri, true
+	}
+}
+
+// locationFor picks the location for a path as nginx does among prefixes: the exact one, else the
+// longest. Nil where a regular expression might decide instead.
+func locationFor(locations []*proxy.Location, path string) *proxy.Location {
+	best, told := longest(locations, path)
+	if !told {
+		return nil
+	}
+	return best
+}
+
+// longest is locationFor; told is false where a regular expression might decide.
+func longest(locations []*proxy.Location, path string) (best *proxy.Location, told bool) {
+	told = true
+	for _, l := range locations {
+		switch l.Modifier {
+		case "=":
+			if l.Path == path {
+				return l, true
+			}
+		case "", "^~":
+			if strings.HasPrefix(path, l.Path) && (best == nil || len(l.Path) > len(best.Path)) {
+				best = l
+			}
+		case "~", "~*":
+			told = false
+		}
+	}
+	if best == nil {
+		return nil, told
+	}
+	nested, sure := longest(best.Locations, path)
+	if nested == nil {
+		nested = best
+	}
+	return nested, told && sure
+}

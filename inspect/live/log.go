@@ -1,0 +1,128 @@
+package live
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"io"
+	"iter"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/docker/docker/api/types/container"
+)
+
+const (
+	// logLines are enough for the last start of a proxy that crashes again and again.
+	logLines = 200
+
+	// lineBytes is twice what nginx itself allows a line of its error log.
+	lineBytes = 4 << 10
+
+	// maxLog is more than the daemon sends: it keeps lines in pieces of 16 KiB and counts pieces.
+	maxLog = 4 << 20
+)
+
+// log asks for the last lines that a container wrote to stdout and stderr.
+func (d *daemon) log(ctx context.Context, id string) ([]string, error) {
+	body, err := d.client.ContainerLogs(ctx, id, container.LogsOptions{
+		ShowStdout: true,
+		ShowStderr: true,
+		Tail:       strconv.Itoa(logLines),
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	raw, err := io.ReadAll(io.LimitReader(body, maxLog))
+	if err != nil {
+		return nil, err
+	}
+	all := lines(raw)
+	return all[max(0, len(all)-logLines):], nil
+}
+
+// lines splits a log into lines, in the order in which they ended. A long line comes in several
+// frames of which only the last ends it, and the other stream's may lie between them.
+func lines(raw []byte) []string {
+	all := []string{}
+	var begun [3][]byte
+	for stream, text := range frames(raw) {
+		text = append(begun[stream], text...)
+		for {
+			line, rest, ended := bytes.Cut(text, []byte("\n"))
+			if !ended {
+				break
+			}
+			all, text = append(all, plain(line)), rest
+		}
+		begun[stream] = text
+	}
+	for _, line := range begun {
+		if len(line) > 0 {
+			all = append(all, plain(line))
+		}
+	}
+	return all
+}
+
+// frames yields the frames of a log: per ContainerAttach in Docker's API, the stream's number, three
+// zero bytes, four bytes of length. The log of a container with a terminal is the bare output; the
+// zero bytes, which no terminal is sent, tell the two apart where an old engine has no Content-Type.
+func frames(raw []byte) iter.Seq2[int, []byte] {
+	return func(yield func(int, []byte) bool) {
+		if !isFrame(raw) {
+			yield(0, raw)
+			return
+		}
+		for isFrame(raw) {
+			size := uint64(binary.BigEndian.Uint32(raw[4:8]))
+			end := 8 + min(size, uint64(len(raw)-8))
+			if !yield(int(raw[0]), raw[8:end]) {
+				return
+			}
+			raw = raw[end:]
+		}
+	}
+}
+
+// isFrame tells whether the bytes begin with the header of a frame.
+func isFrame(raw []byte) bool {
+	return len(raw) >= 8 && raw[0] <= 2 && raw[1] == 0 && raw[2] == 0 && raw[3] == 0
+}
+
+// plain is a line without what a terminal put at its end, of bounded length.
+func plain(line []byte) string {
+	line = bytes.TrimRight(line, "\r")
+	if len(line) > lineBytes {
+		return clean(string(line[:lineBytes])) + "…"
+	}
+	return clean(string(line))
+}
+
+// escapes are the terminal's sequences for colours, titles, links, cursor movement (ECMA-48).
+var escapes = regexp.MustCompile(`\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])`)
+
+// clean makes text from outside harmless to a terminal: escape sequences go, and what else would
+// move the cursor, or turn the direction of writing, becomes a replacement character.
+func clean(text string) string {
+	text = strings.ToValidUTF8(text, string(unicode.ReplacementChar))
+	text = escapes.ReplaceAllString(text, "")
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}
+
+// oneLine is text from outside as a part of an error; a proxy's answer can be a page of HTML.
+func oneLine(text string) string {
+	text = clean(strings.Join(strings.Fields(text), " "))
+	if short := []rune(text); len(short) > 300 {
+		return string(short[:300]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,100 @@
+package inspect
+
+import (
+	"cmp"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"why502/compose"
+	"why502/compose/proxy"
+)
+
+// listening is a port that a service plausibly listens on, and what says so. The sources are ranked.
+// The listen directives of an nginx are the truth; of the others none makes an error, because nothing
+// but a look into the container proves it.
+type listening struct {
+	port  int
+	rank  int    // how good the source is; 0 is the truth, 1 the best sign of it
+	text  string // what says so
+	place proxy.Place
+}
+
+var (
+	portVariable = regexp.MustCompile(`^((APP|SERVER|HTTP|WEB|LISTEN|SERVICE|NODE|API|BACKEND|FRONTEND|NUXT|NITRO|UVICORN|FLASK_RUN|VIRTUAL|GF_SERVER_HTTP)_)?PORT$|^(ASPNETCORE_(URLS|HTTP_PORTS)|LISTEN(_ADDR(ESS)?)?|BIND(_ADDR(ESS)?)?|GUNICORN_BIND|HTTP_ADDR(ESS)?)$`)
+	portInText   = regexp.MustCompile(`(?:^|[:=\s;,])(\d{2,5})\b`)
+	portFlag     = regexp.MustCompile(`(?:--?(?:p|port|http-port|listen|bind|b|addr|address|server\.port|http|http-socket|socket|host)[= ]["']?(?:[\w.*\[\]-]*:)?|0\.0\.0\.0:|\[::\]:|127\.0\.0\.1:|localhost:|runserver |http\.server |\s:)(\d{2,5})\b`)
+	bareFlag     = regexp.MustCompile(`(?:^|\s)(\d{4,5})(?:\s|$)`)
+	localURL     = regexp.MustCompile(`(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):(\d{2,5})`)
+)
+
+// listening lists the ports that a service plausibly listens on, the best evidence first: an
+// environment variable that says port, its command line, the container side of ports, expose, its
+// health check, and what its image is known for.
+func (f *facts) listening(svc *compose.Service) []listening {
+	if _, known := f.ports[svc.Name]; !known {
+		f.ports[svc.Name] = f.evidence(svc)
+	}
+	return f.ports[svc.Name]
+}
+
+func (f *facts) evidence(svc *compose.Service) (found []listening) {
+	add := func(rank int, text string, at proxy.Place, ports ...int) {
+		for _, p := range ports {
+			if p > 0 && p < 65536 && !slices.ContainsFunc(found, func(l listening) bool { return l.port == p }) {
+				found = append(found, listening{p, rank, text, at})
+			}
+		}
+	}
+	if p := f.nginx[svc.Name]; p != nil && p.Stock && p.Config.Complete() && len(p.Config.Servers) > 0 {
+		for _, l := range (&Case{Proxy: p, facts: f}).listens() {
+			add(0, "its nginx", l.Place, l.Port)
+		}
+		return found
+	}
+	for _, name := range slices.Sorted(maps.Keys(svc.Environment)) {
+		if v := svc.Environment[name]; portVariable.MatchString(name) {
+			add(1, name+"="+v.Text, v.Place, numbers(portInText, v.Text)...)
+		}
+	}
+	line := strings.Join(append(slices.Clone(svc.Entrypoint), svc.Command...), " ")
+	add(2, "its command", f.stack.At("services", svc.Name, "command"), append(numbers(portFlag, line), numbers(bareFlag, line)...)...)
+	for _, p := range svc.Ports {
+		if p.Protocol == "tcp" {
+			add(3, "ports", p.Place, p.Target)
+		}
+	}
+	for _, e := range svc.Expose {
+		add(4, "expose", e.Place, e.Port)
+	}
+	add(5, "its health check", f.stack.At("services", svc.Name, "healthcheck"), numbers(localURL, strings.Join(svc.Healthcheck, " "))...)
+	if !svc.Built {
+		add(6, "the image "+svc.Image, svc.Place, compose.ImagePorts(svc.Image)...)
+	}
+	slices.SortStableFunc(found, func(a, b listening) int { return cmp.Compare(a.rank, b.rank) })
+	return found
+}
+
+// numbers are what the first group of a pattern matches in a text.
+func numbers(pattern *regexp.Regexp, text string) (all []int) {
+	for _, m := range pattern.FindAllStringSubmatch(text, -1) {
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// listensOnPort says whether a service, or another one in the same network namespace, plausibly
+// listens on a port, and gives what the services say. One that says nothing may listen anywhere.
+func (f *facts) listensOnPort(svc *compose.Service, port int) (found []listening, ok bool) {
+	for _, other := range f.together[f.namespace(svc)] {
+		said := f.listening(other)
+		ok = ok || len(said) == 0 || slices.ContainsFunc(said, func(l listening) bool { return l.port == port })
+		found = append(found, said...)
+	}
+	slices.SortStableFunc(found, func(a, b listening) int { return cmp.Compare(a.rank, b.rank) })
+	return found, ok
+}

@@ -1,0 +1,23 @@
+package inspect
+
+// Rule is one thing that can be wrong with a route or a proxy.
+type Rule struct {
+	ID       string
+	Hop      Hop
+	Scope    Scope
+	Severity Severity // of a finding that is proven or certain; a likely one is at most a warning
+	Title    string   // one line, lower case, without a full stop
+	Why      string   // what happens, and why
+	Bad      string   // an example that has the fault
+	Good     string   // the same, mended
+	Fix      string   // what to do
+	Check    func(*Case) *Finding
+}
+
+// Scope is what a rule judges.
+type Scope int
+
+const (
+	OfProxy Scope = iota // once per proxy
+	OfRoute              // each backend of each route, and each server of a group that no route uses
+)

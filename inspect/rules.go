@@ -1,0 +1,48 @@
+package inspect
+
+import "slices"
+
+// rules are all rules, hop by hop; in each hop the most specific first. This is the order in which
+// they are tried: the first that fires is the hop's only finding.
+var rules = []*Rule{
+	// config
+	configMountMissing,
+	configWrongContext,
+	configSyntax,
+	upstreamGroupInvalid,
+	passURLInvalid,
+	configNotLoaded,
+	// proxy
+	proxyNotRunning,
+	proxyPortNotListening,
+	// container
+	upstreamProfileDisabled,
+	upstreamNotCreated,
+	upstreamOOMKilled,
+	upstreamRestarting,
+	upstreamPaused,
+	upstreamNotRunning,
+	upstreamStarting,
+	upstreamUnhealthy,
+	upstreamStartRace,
+	// network
+	proxyHostNetwork,
+	upstreamHostNetwork,
+	upstreamNetworkModeService,
+	networkMissing,
+	upstreamNoSharedNetwork,
+	// name
+	resolverMissing,
+	upstreamIsLocalhost,
+	upstreamIsProxyItself,
+	resolverNotDocker,
+	upstreamNameAmbiguous,
+	upstreamHostUnknown,
+	upstreamAddressMayGoStale,
+	// port
+	upstreamPublishedPort,
+	upstreamPortMismatch,
+}
+
+// Rules are all rules in the order in which they are tried.
+func Rules() []*Rule { return slices.Clone(rules) }

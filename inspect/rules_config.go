@@ -1,0 +1,286 @@
+package inspect
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"why502/compose"
+	"why502/compose/proxy"
+)
+
+var configMountMissing = &Rule{
+	ID: "config-mount-missing", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	Title: "a mounted configuration file is not there",
+	Why: `The bind mount's source does not exist, or is a directory where nginx reads a file. With the short
+syntax Docker makes a missing source as an empty directory, and the container does not start ("Are you
+trying to mount a directory onto a file?"), or nginx ends with "pread() ... (21: Is a directory)".`,
+	Bad: `volumes:
+  - ./ngnix.conf:/etc/nginx/nginx.conf   # the file is called nginx.conf`,
+	Good: `volumes:
+  - ./nginx.conf:/etc/nginx/nginx.conf`,
+	Fix: "correct the path, which counts from the directory of the Compose file, or create the file; remove the empty directory that Docker may have made in its place",
+	Check: func(c *Case) *Finding {
+		if len(c.Proxy.Missing) == 0 {
+			return nil
+		}
+		bad := c.Proxy.Missing[0]
+		if c.proxyRuns() && missingStatus(bad) == StatusNoStart {
+			return nil // a container that runs found what it mounts
+		}
+		confidence := Certain
+		if bad.Expected != "" {
+			confidence = Likely
+		}
+		source := c.userPath(bad.Source)
+		f := c.finding(confidence, missingStatus(bad), "%s mounts %s at %s, but %s", c.Proxy.Service.Name, source, bad.Target, missingText(bad)).
+			fix("create %s, or correct the path: it counts from the directory of %s", source, c.stack.Files[0])
+		f.Place, f.order, f.subject = bad.Place, -1, bad.Target
+		if bad.Expected != "" {
+			f.fix("make %s: %s", source, bad.Expected)
+		}
+		for _, other := range c.Proxy.Missing[1:] {
+			f.near(other.Place, "%s is not there either", c.userPath(other.Source))
+		}
+		return f
+	},
+}
+
+func missingText(bad compose.BadMount) string {
+	switch {
+	case bad.Directory:
+		return "that is a directory, and nginx reads a file there"
+	case bad.Empty:
+		return "that directory is empty, so that nginx finds no configuration in it"
+	case bad.OfDirectory:
+		return "there is no such directory, so that nginx finds no configuration in it"
+	}
+	return "there is no such file"
+}
+
+// missingStatus is what follows: an empty directory in place of one of configuration leaves nginx
+// running without a server; everything else keeps it from starting.
+func missingStatus(bad compose.BadMount) Status {
+	if bad.OfDirectory && (bad.Create || bad.Empty) {
+		return StatusRefused
+	}
+	return StatusNoStart
+}
+
+// userPath is a host path as the user wrote it: relative to the project.
+func (f *facts) userPath(host string) string {
+	if rel, ok := strings.CutPrefix(host, f.stack.Directory+"/"); ok {
+		return "./" + rel
+	}
+	return host
+}
+
+var configWrongContext = &Rule{
+	ID: "config-wrong-context", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	Title: "a directive stands in a block that does not allow it",
+	Why: `Often a whole nginx.conf, with its own "events" and "http", is mounted into conf.d, which is included
+inside http already; or a file with only a "server" is mounted as nginx.conf.`,
+	Bad: `volumes:
+  - ./nginx.conf:/etc/nginx/conf.d/default.conf   # begins with: events {} http { ...`,
+	Good: `volumes:
+  - ./nginx.conf:/etc/nginx/nginx.conf`,
+	Fix: "mount a whole configuration at /etc/nginx/nginx.conf, and one with only server and upstream blocks in /etc/nginx/conf.d",
+	Check: func(c *Case) *Finding {
+		fault, ok := firstFault(c.Proxy.Config, proxy.WrongContext, proxy.NoEvents)
+		if !ok {
+			return nil
+		}
+		f := c.faultFinding(fault)
+		switch file := f.Place.File; {
+		case fault.Kind == proxy.NoEvents:
+			f.fix(`add "events {}" at the top, or mount the file in /etc/nginx/conf.d/ instead`)
+		case strings.Contains("events http worker_processes user pid daemon", fault.Directive):
+			f.fix("%s is a whole configuration: mount it at /etc/nginx/nginx.conf", path.Base(file))
+			c.remount(f, "/etc/nginx/nginx.conf")
+		case fault.Context == "main":
+			f.fix("%s is a part of a configuration: mount it at /etc/nginx/conf.d/default.conf", path.Base(file))
+			c.remount(f, "/etc/nginx/conf.d/default.conf")
+		default:
+			f.fix("move %q out of %s", fault.Directive, fault.Context)
+		}
+		return f
+	},
+}
+
+// remount makes the edit that mounts the file of a finding elsewhere.
+func (c *Case) remount(f *Finding, target string) {
+	for _, m := range c.Proxy.Service.Mounts {
+		if m.Source != "" && c.userPath(m.Source) == "./"+f.Place.File {
+			f.edit(replaceAt(c.stack.Sources, m.Place, ":"+m.Target, ":"+target))
+			f.near(m.Place, "the mount to change")
+		}
+	}
+}
+
+var configSyntax = &Rule{
+	ID: "config-syntax", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	Title: "nginx cannot parse its configuration",
+	Why: `One fault anywhere in the files that nginx loads keeps it from starting; a running nginx refuses the
+reload and keeps the old configuration.`,
+	Bad:  `proxy_pass http://api:8000   # the semicolon is missing`,
+	Good: `proxy_pass http://api:8000;`,
+	Fix:  `correct the line; docker compose run --rm PROXY nginx -t checks the rest`,
+	Check: func(c *Case) *Finding {
+		fault, ok := firstFault(c.Proxy.Config, proxy.Syntax)
+		if !ok {
+			return nil
+		}
+		f := c.faultFinding(fault)
+		switch {
+		case strings.Contains(fault.Text, `not terminated by ";"`):
+			f.fix("put a ; at the end of the directive")
+		case strings.Contains(fault.Text, `expecting "}"`):
+			f.fix("a } is missing above this line")
+		case strings.Contains(fault.Text, `unexpected "}"`):
+			f.fix("a } is too many, or a ; is missing before it")
+		case fault.Place.Known():
+			f.fix("correct line %d of %s", fault.Place.Line, fault.Place.File)
+		}
+		return f
+	},
+}
+
+// firstFault is the first fault of a configuration, if it is of one of these kinds: nginx stops at
+// it, so that later ones do not count.
+func firstFault(config *proxy.Config, kinds ...proxy.FaultKind) (proxy.Fault, bool) {
+	if len(config.Faults) == 0 {
+		return proxy.Fault{}, false
+	}
+	for _, k := range kinds {
+		if config.Faults[0].Kind == k {
+			return config.Faults[0], true
+		}
+	}
+	return proxy.Fault{}, false
+}
+
+func (c *Case) faultFinding(fault proxy.Fault) *Finding {
+	f := c.finding(Certain, StatusNoStart, "nginx does not start: %s", fault.Text)
+	f.Place, f.order, f.subject = fault.Place, fault.Order, fault.Directive
+	return f
+}
+
+var upstreamGroupInvalid = &Rule{
+	ID: "upstream-group-invalid", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	Title: "an upstream group is not valid",
+	Why: `The servers of a group are host:port, without scheme and path; a group has at least one, its name is
+unique, and a pass names it without a port, because its servers have theirs.`,
+	Bad: `upstream api { server http://api:8000; }`,
+	Good: `upstream api { server api:8000; }
+location / { proxy_pass http://api; }`,
+	Fix: "write servers as host:port, and pass to the group's name alone",
+	Check: func(c *Case) *Finding {
+		for _, g := range c.Proxy.Config.Groups {
+			if g.Fault != "" {
+				return c.groupFinding(g.Fault, g.Place, g.Order).fix("give the group %q a name of its own and a server: server HOST:PORT;", g.Name)
+			}
+			for _, peer := range g.Servers {
+				if peer.Fault != "" {
+					return c.peerFinding(peer)
+				}
+			}
+		}
+		for _, r := range c.Proxy.Routes {
+			if t := r.Target; strings.Contains(t.Fault, "may not have port") {
+				_, port, _ := strings.Cut(t.Fault, "port ")
+				return c.groupFinding(t.Fault, r.Pass.Place, r.Pass.Order).
+					fix("%s is a group, whose servers have their ports: leave out :%s", t.Host, port).
+					edit(replaceAt(c.stack.Sources, r.Pass.Place, ":"+port, ""))
+			}
+		}
+		return nil
+	},
+}
+
+func (c *Case) groupFinding(fault string, at proxy.Place, order int) *Finding {
+	f := c.finding(Certain, StatusNoStart, "nginx does not start: %s", fault)
+	f.Place, f.order = at, order
+	return f
+}
+
+// peerFinding offers the address without scheme and path, which is what people mean.
+func (c *Case) peerFinding(peer *proxy.Peer) *Finding {
+	f := c.groupFinding(peer.Fault, peer.Place, peer.Order).fix("write the server as host:port")
+	if _, rest, ok := strings.Cut(peer.Value, "://"); ok {
+		address, _, _ := strings.Cut(rest, "/")
+		f.fix("write %s: a server has neither scheme nor path", address).
+			edit(replaceAt(c.stack.Sources, peer.Place, peer.Value, address))
+	}
+	return f
+}
+
+var passURLInvalid = &Rule{
+	ID: "pass-url-invalid", Hop: HopConfig, Scope: OfRoute, Severity: Error,
+	Title: "a pass has a URL that nginx does not take",
+	Why: `proxy_pass wants a scheme, and no path where the location is a regular expression, has a name, or is an
+"if". Written out, nginx does not start; made of variables, without a scheme, each request gets a 500.`,
+	Bad:  `proxy_pass api:8000;`,
+	Good: `proxy_pass http://api:8000;`,
+	Fix:  "write scheme://host:port",
+	Check: func(c *Case) *Finding {
+		if c.Route == nil || c.Route.Target.Fault == "" || strings.Contains(c.Route.Target.Fault, "may not have port") {
+			return nil
+		}
+		pass, t := c.Route.Pass, c.Route.Target
+		if pass.Variable {
+			return c.finding(Certain, Status500, "each request on %s fails: %s", locationText(c.Route), t.Fault).
+				fix("give the variable a value that makes a whole URL: %s", "http://host:port")
+		}
+		f := c.finding(Certain, StatusNoStart, "nginx does not start: %s", t.Fault)
+		switch {
+		case strings.Contains(t.Fault, "URI part"):
+			f.fix("leave out %s", t.URI).edit(replaceAt(c.stack.Sources, pass.Place, pass.Value, strings.TrimSuffix(pass.Value, t.URI)))
+		case strings.Contains(t.Fault, "URL prefix"):
+			f.fix("begin with a scheme: http://%s", pass.Value).edit(replaceAt(c.stack.Sources, pass.Place, pass.Value, "http://"+pass.Value))
+		default:
+			f.fix("write host:port with a port from 1 to 65535")
+		}
+		return f
+	},
+}
+
+// locationText names where a route begins, for a message.
+func locationText(r *compose.Route) string {
+	if r.Location == nil {
+		return "port " + r.ListenText()
+	}
+	return r.Location.String()
+}
+
+var configNotLoaded = &Rule{
+	ID: "config-not-loaded", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	Title: "nginx does not load a mounted configuration file",
+	Why: `The stock nginx.conf includes /etc/nginx/conf.d/*.conf and nothing else: a file in sites-enabled, or one in
+conf.d that does not end in .conf, is never read, and nginx answers with its welcome page or a 404.`,
+	Bad: `volumes:
+  - ./site.conf:/etc/nginx/sites-enabled/site.conf`,
+	Good: `volumes:
+  - ./site.conf:/etc/nginx/conf.d/default.conf`,
+	Fix: "mount the file where nginx looks: /etc/nginx/conf.d/NAME.conf",
+	Check: func(c *Case) *Finding {
+		if len(c.Proxy.NotLoaded) == 0 {
+			return nil
+		}
+		file := c.Proxy.NotLoaded[0]
+		f := c.finding(Certain, StatusNone, "nginx does not load ./%s, which is mounted at %s: nothing includes that path", file.Name, file.Path).
+			fix("mount it at /etc/nginx/conf.d/default.conf")
+		if len(c.Proxy.Routes) > 0 || slices.ContainsFunc(c.Proxy.Config.Servers, func(s *proxy.Server) bool { return s.Place.Known() }) {
+			f.Severity = Note // other files do their work; people keep sites that are switched off
+		}
+		f.Place, f.subject = c.Proxy.Service.Place, file.Name
+		for _, m := range c.Proxy.Service.Mounts {
+			if file.Path == m.Target || strings.HasPrefix(file.Path, m.Target+"/") {
+				f.Place = m.Place
+				if m.Target == file.Path {
+					f.edit(replaceAt(c.stack.Sources, m.Place, ":"+m.Target, ":/etc/nginx/conf.d/default.conf"))
+				}
+			}
+		}
+		return f
+	},
+}

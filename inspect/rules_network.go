@@ -1,0 +1,198 @@
+package inspect
+
+import (
+	"slices"
+	"strings"
+
+	"why502/compose"
+)
+
+var proxyHostNetwork = &Rule{
+	ID: "proxy-host-network", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
+	Title: "the proxy uses the host's network, where no service has a name",
+	Why: `With network_mode: host the container has the host's resolv.conf. Docker's DNS, 127.0.0.11, exists only on
+Compose's own networks, so that names of services do not resolve.`,
+	Bad: `proxy: {network_mode: host}   # and: proxy_pass http://api:8000;`,
+	Good: `proxy: {ports: ["80:80"]}      # on the project's network, or:
+api: {ports: ["127.0.0.1:8000:8000"]}   # and: proxy_pass http://127.0.0.1:8000;`,
+	Fix: "take the proxy off the host's network and publish its ports, or pass to a port that the upstream publishes on 127.0.0.1",
+	Check: func(c *Case) *Finding {
+		svc, own := c.Backend.Service, c.namespace(c.Proxy.Service)
+		if svc == nil || own.NetworkMode != "host" || !c.named() || c.resolves() || svc == c.Proxy.Service {
+			return nil
+		}
+		f := c.finding(c.sure(), c.unresolved(), "%s uses the host's network, where the name %s does not resolve", c.Proxy.Service.Name, c.Backend.Host).
+			near(c.stack.At("services", own.Name, "network_mode"), "the network of %s", own.Name).
+			fix("take network_mode: host off %s and publish its ports", own.Name)
+		for _, p := range svc.Ports {
+			if p.Target == c.Backend.Port && p.Published != 0 {
+				f.fix("pass to 127.0.0.1:%d, where %s is published, or take network_mode: host off %s", p.Published, svc.Name, own.Name)
+			}
+		}
+		return f
+	},
+}
+
+var upstreamHostNetwork = &Rule{
+	ID: "upstream-host-network", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
+	Title: "the upstream uses the host's network, where it has no name",
+	Why:   `A container with network_mode: host is on none of the project's networks, so that its service name does not resolve.`,
+	Bad:   `api: {network_mode: host}   # and: proxy_pass http://api:8000;`,
+	Good: `proxy: {extra_hosts: ["host.docker.internal:host-gateway"]}
+# and: proxy_pass http://host.docker.internal:8000;`,
+	Fix: "take the upstream off the host's network, or pass to host.docker.internal with extra_hosts: host.docker.internal:host-gateway",
+	Check: func(c *Case) *Finding {
+		svc := c.Backend.Service
+		if svc == nil || !c.named() || c.namespace(svc).NetworkMode != "host" || c.namespace(c.Proxy.Service).NetworkMode == "host" || c.resolves() {
+			return nil
+		}
+		own := c.Proxy.Service
+		return c.finding(c.sure(), c.unresolved(), "%s uses the host's network, so that its name does not resolve for %s", svc.Name, own.Name).
+			near(c.stack.At("services", svc.Name, "network_mode"), "the network of %s", svc.Name).
+			fix("take network_mode: host off %s, or reach it through the host", svc.Name).
+			paste("services:\n  %s:\n    extra_hosts:\n      - host.docker.internal:host-gateway\n# and in nginx: host.docker.internal:%d in place of %s", own.Name, c.Backend.Port, c.Backend.address())
+	},
+}
+
+var upstreamNetworkModeService = &Rule{
+	ID: "upstream-network-mode-service", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
+	Title: "the upstream uses another service's network, and so its name",
+	Why:   `With network_mode: service:NAME a container has no network of its own: it is reached by the names of that service.`,
+	Bad:   `app: {network_mode: "service:vpn"}   # and: proxy_pass http://app:8000;`,
+	Good:  `proxy_pass http://vpn:8000;`,
+	Fix:   "pass to the service whose network it uses",
+	Check: func(c *Case) *Finding {
+		svc := c.Backend.Service
+		if svc == nil || !c.named() || c.resolves() {
+			return nil
+		}
+		container, foreign := strings.CutPrefix(svc.NetworkMode, "container:")
+		owner := c.namespace(svc)
+		if owner == svc && !foreign {
+			return nil
+		}
+		name := owner.Name
+		if foreign {
+			name = container
+		}
+		return c.finding(c.sure(), c.unresolved(), "%s uses the network of %s, so that its own name does not resolve", svc.Name, name).
+			near(c.stack.At("services", svc.Name, "network_mode"), "the network of %s", svc.Name).
+			fix("pass to %s in place of %s", name, c.Backend.Host).
+			edit(c.replace(c.Backend.Host, name))
+	},
+}
+
+var networkMissing = &Rule{
+	ID: "network-missing", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
+	Title: "an external network does not exist",
+	Why:   `Compose makes its own networks, but not external ones: "network X declared as external, but could not be found".`,
+	Bad:   `networks: {web: {external: true}}   # and nobody made it`,
+	Good:  `docker network create web`,
+	Fix:   "docker network create NAME",
+	Check: func(c *Case) *Finding {
+		svc := c.Proxy.Service
+		missing := c.missingNetwork(svc)
+		if missing == "" && c.Backend.Service != nil {
+			svc = c.Backend.Service
+			missing = c.missingNetwork(svc)
+		}
+		if missing == "" {
+			return nil
+		}
+		full, confidence := c.fullName(missing), Proven
+		if !c.live() {
+			confidence = Likely // this daemon may not be the one that is to run the project
+		}
+		return c.finding(confidence, c.unresolved(), "the external network %s, which %s needs, does not exist", full, svc.Name).
+			with("docker", "the daemon has no network named %s", full).
+			near(c.stack.Networks[missing].Place, "the network %s", missing).
+			fix("make it, then start the project").run("docker network create %s", full)
+	},
+}
+
+// missingNetwork is an external network of a service that the daemon does not have; empty: none.
+func (f *facts) missingNetwork(svc *compose.Service) string {
+	if f.snap == nil {
+		return ""
+	}
+	for _, a := range f.namespace(svc).Networks {
+		n := f.stack.Networks[a.Network]
+		if n == nil || !n.External {
+			continue
+		}
+		if row, asked := f.snap.Networks[n.Full]; asked && row == nil {
+			return a.Network
+		}
+	}
+	return ""
+}
+
+var upstreamNoSharedNetwork = &Rule{
+	ID: "upstream-no-shared-network", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
+	Title: "nginx and its upstream share no network",
+	Why: `Containers resolve each other's names, and reach each other, only on a network that both are on. A service
+that lists networks leaves the default one.`,
+	Bad:  `proxy: {networks: [front]}   api: {networks: [back]}`,
+	Good: `proxy: {networks: [front, back]}   api: {networks: [back]}`,
+	Fix:  "put both on one network",
+	Check: func(c *Case) *Finding {
+		svc, own := c.Backend.Service, c.Proxy.Service
+		if svc == nil || !c.named() || c.resolves() || c.sameNamespace(svc, own) || len(c.shared(own, svc)) > 0 {
+			return nil
+		}
+		if c.ownNetworkless(own) || c.ownNetworkless(svc) {
+			return nil
+		}
+		f := c.finding(c.sure(), c.unresolved(), "%s and %s share no network: %s is on %s, %s on %s",
+			own.Name, svc.Name, own.Name, listed(c.networks(own)), svc.Name, listed(c.networks(svc)))
+		if lost := c.lostNetwork(); lost != "" {
+			if c.proxyRuns() && !c.Backend.PerRequest && len(c.networks(own)) > 0 && !slices.Contains(c.networks(own), lost) {
+				f.Status = Status504 // what goes to the old address from another network is dropped
+			}
+			return f.with("docker", "by the files both are on %s", lost).
+				fix("connect what was disconnected, or make its container again").
+				run("docker compose up -d --force-recreate %s %s", own.Name, svc.Name)
+		}
+		return c.joinNetwork(f, own, svc)
+	},
+}
+
+// ownNetworkless says whether a service is on none of the project's networks by its network_mode.
+func (f *facts) ownNetworkless(svc *compose.Service) bool {
+	mode := f.namespace(svc).NetworkMode
+	return mode != "" && mode != "default"
+}
+
+// lostNetwork is a network that proxy and upstream share by the files, though not by the daemon.
+func (c *Case) lostNetwork() string {
+	declared := func(svc *compose.Service) (all []string) {
+		for _, a := range c.namespace(svc).Networks {
+			all = append(all, c.fullName(a.Network))
+		}
+		return all
+	}
+	for _, n := range declared(c.Proxy.Service) {
+		if slices.Contains(declared(c.Backend.Service), n) {
+			return n
+		}
+	}
+	return ""
+}
+
+// joinNetwork offers the edit that puts the proxy on a network of its upstream: a proxy stands on
+// several networks more often than an app does.
+func (c *Case) joinNetwork(f *Finding, own, svc *compose.Service) *Finding {
+	own, svc = c.namespace(own), c.namespace(svc)
+	if len(svc.Networks) == 0 {
+		return f
+	}
+	network := svc.Networks[0].Network
+	f.near(svc.Networks[0].Place, "the network of %s", svc.Name).
+		fix("put %s on the network %s too", own.Name, network)
+	if len(own.Networks) == 1 && own.Networks[0].Network == "default" && c.stack.At("services", own.Name, "networks") == own.Place {
+		return f.edit(addToService(c.stack, own, "networks:", "  - default", "  - "+network)).
+			paste("services:\n  %s:\n    networks:\n      - default\n      - %s", own.Name, network)
+	}
+	return f.edit(addItem(c.stack, own, "networks", network, network+":")).
+		paste("services:\n  %s:\n    networks:\n      - %s", own.Name, network)
+}

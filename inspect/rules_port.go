@@ -1,0 +1,106 @@
+package inspect
+
+import (
+	"slices"
+	"strconv"
+
+	"why502/compose"
+)
+
+var upstreamPublishedPort = &Rule{
+	ID: "upstream-published-port", Hop: HopPort, Scope: OfRoute, Severity: Error,
+	Title: "the pass names the published port, not the one in the container",
+	Why: `In "ports" the left side is the host's. Containers reach each other on the right side, whatever is
+published. "connect() failed (111: Connection refused)".`,
+	Bad:  `api: {ports: ["8081:8000"]}   # and: proxy_pass http://api:8081;`,
+	Good: `proxy_pass http://api:8000;`,
+	Fix:  "pass to the container port",
+	Check: func(c *Case) *Finding {
+		svc, b := c.Backend.Service, c.Backend
+		if !c.judgesPorts() {
+			return nil
+		}
+		found, ok := c.listensOnPort(svc, b.Port)
+		if ok {
+			return nil
+		}
+		for _, p := range c.namespace(svc).Ports {
+			if p.Published == b.Port && p.Protocol == "tcp" {
+				return c.finding(sureOf(found), Status502, "%s:%d is the port that %s publishes on the host; in its container it is %d", b.Host, b.Port, svc.Name, p.Target).
+					with("compose", "ports: %d:%d", p.Published, p.Target).
+					near(p.Place, "where it is published").
+					fix("pass to port %d", p.Target).
+					edit(c.portEdit(p.Target))
+			}
+		}
+		return nil
+	},
+}
+
+var upstreamPortMismatch = &Rule{
+	ID: "upstream-port-mismatch", Hop: HopPort, Scope: OfRoute, Severity: Error,
+	Title: "nothing says that the upstream listens on this port",
+	Why: `What the project says about the service's port differs from the pass: its environment, command, ports,
+expose, health check or image. A pass without a port means 80.`,
+	Bad:  `api: {environment: {PORT: 3000}}   # and: proxy_pass http://api;`,
+	Good: `proxy_pass http://api:3000;`,
+	Fix:  "pass to the port that the app listens on",
+	Check: func(c *Case) *Finding {
+		svc, b := c.Backend.Service, c.Backend
+		if !c.judgesPorts() {
+			return nil
+		}
+		found, ok := c.listensOnPort(svc, b.Port)
+		if ok || len(found) == 0 || found[0].rank > 0 && saysPort(svc, b.Port) || svc.Built && found[0].rank > 2 {
+			return nil // a Dockerfile may say otherwise
+		}
+		best := found[0]
+		if sureOf(found) == Certain {
+			return c.finding(Certain, Status502, "%s does not listen on %d: its nginx listens on %d", svc.Name, b.Port, best.port).
+				with("nginx", "listen %d", best.port).
+				near(best.place, "where it listens").
+				fix("pass to port %d", best.port).
+				edit(c.portEdit(best.port))
+		}
+		return c.finding(Likely, Status502, "nothing says that %s listens on %d; %s says %d", svc.Name, b.Port, best.text, best.port).
+			with("compose", "%s: %d", best.text, best.port).
+			near(best.place, "what says %d", best.port).
+			fix("pass to port %d, if that is what %s listens on", best.port, svc.Name).
+			edit(c.portEdit(best.port))
+	},
+}
+
+// saysPort says whether any value of a service's environment has a port in it: too weak a sign to
+// suggest the port, but enough not to doubt it.
+func saysPort(svc *compose.Service, port int) bool {
+	for _, v := range svc.Environment {
+		if slices.Contains(numbers(portInText, v.Text), port) {
+			return true
+		}
+	}
+	return false
+}
+
+// sureOf is how sure it is that a service does not listen on a port that none of these name.
+func sureOf(found []listening) Confidence {
+	if slices.ContainsFunc(found, func(l listening) bool { return l.rank > 0 }) {
+		return Likely
+	}
+	return Certain
+}
+
+// judgesPorts says whether what is known about a service's ports applies to this backend.
+func (c *Case) judgesPorts() bool {
+	b := c.Backend
+	return c.Route != nil && b.Service != nil && b.Port != 0 && b.Service != c.Proxy.Service &&
+		b.Service.NetworkMode != "host" && !(c.Route.Server.Stream && c.Route.Listen.UDP)
+}
+
+// portEdit replaces the port where the backend is written, or adds one.
+func (c *Case) portEdit(port int) Edit {
+	b, to := c.Backend, strconv.Itoa(port)
+	if e := c.replace(":"+strconv.Itoa(b.Port), ":"+to); e.File != "" {
+		return e
+	}
+	return c.replace(b.Host, b.Host+":"+to)
+}

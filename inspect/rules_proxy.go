@@ -1,0 +1,225 @@
+package inspect
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"why502/compose"
+	"why502/compose/proxy"
+)
+
+var proxyNotRunning = &Rule{
+	ID: "proxy-not-running", Hop: HopProxy, Scope: OfProxy, Severity: Error,
+	Title: "the proxy does not run",
+	Why: `nginx ended, mostly because it refuses its configuration: the last [emerg] line of its log says why. With a
+restart policy it tries again and again, and clients see a refused connection now and then.`,
+	Bad:  `nginx: [emerg] host not found in upstream "api" in /etc/nginx/conf.d/default.conf:4`,
+	Good: `nginx: configuration file /etc/nginx/nginx.conf test is successful`,
+	Fix:  "mend what the [emerg] line names, then docker compose up -d",
+	Check: func(c *Case) *Finding {
+		boxes := c.containers[c.Proxy.Service.Name]
+		name := c.Proxy.Service.Name
+		switch {
+		case !c.live() || c.proxyRuns() || len(boxes) == 0 && c.partial():
+			return nil
+		case len(boxes) == 0:
+			f := c.finding(Proven, StatusRefused, "%s has no container", name).fix("start it: docker compose up -d %s", name)
+			f.Place = c.Proxy.Service.Place
+			return f
+		case boxes[0].State == "paused":
+			f := c.finding(Proven, StatusNone, "%s is paused: connections to it hang", name).fix("docker compose unpause %s", name)
+			f.Place = c.Proxy.Service.Place
+			return f
+		}
+		box, status := boxes[0], StatusNoStart
+		if slices.Contains(stopCodes, box.ExitCode) && box.State == "exited" && c.lastEmerg() == "" {
+			status = StatusRefused // it was stopped, and would start
+		}
+		f := c.finding(Proven, status, "%s does not run: it %s", name, explainExit(box)).with("docker", "%s", describeState(box))
+		f.Place, f.order = c.Proxy.Service.Place, -1
+		f.fix("docker compose logs %s says more; once it is mended: docker compose up -d %s", name, name)
+		if line := c.lastEmerg(); line != "" {
+			c.locateEmerg(f.with("log", "%s", line), line)
+		}
+		return f
+	},
+}
+
+// lastEmerg is the last word of the proxy's nginx, where it does not run; empty: none is known.
+func (c *Case) lastEmerg() string {
+	if c.proxyRuns() {
+		return ""
+	}
+	for _, box := range c.containers[c.Proxy.Service.Name] {
+		if line := lastEmerg(c.snap.Logs[box.ID]); line != "" {
+			return line
+		}
+	}
+	return ""
+}
+
+// unknownVariable is what nginx says of a variable that nothing sets; it names no file.
+var unknownVariable = regexp.MustCompile(`unknown "(\w+)" variable`)
+
+// locateEmerg points a finding at the line that nginx's last word names, in the user's own file.
+func (c *Case) locateEmerg(f *Finding, line string) {
+	if m := unknownVariable.FindStringSubmatch(line); m != nil {
+		c.locateVariable(f, m[1])
+		return
+	}
+	if file, n := c.emergPlace(line); file != "" {
+		indent := len(indentation(c.stack.Sources.Line(file, n)))
+		f.Place = proxy.Place{File: file, Line: n, Column: 1 + indent}
+		f.fix("correct this line; then: docker compose up -d %s", c.Proxy.Service.Name)
+	}
+}
+
+// emergPlace is the user's file and line that nginx's last word ends with: "… in /etc/nginx/x.conf:7".
+func (c *Case) emergPlace(line string) (file string, n int) {
+	i := strings.LastIndex(line, " in /")
+	if i < 0 {
+		return "", 0
+	}
+	path, number, _ := cutLast(line[i+len(" in "):], ":")
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return "", 0
+	}
+	for _, loaded := range c.Proxy.Config.Files {
+		if loaded.Path == path {
+			return loaded.Name, n
+		}
+	}
+	return "", 0
+}
+
+// locateVariable points a finding at the first use of a variable.
+func (c *Case) locateVariable(f *Finding, name string) {
+	use := regexp.MustCompile(`(?i)\$\{?` + name + `\b`)
+	for _, loaded := range c.Proxy.Config.Files {
+		if n, column := c.stack.Sources.Find(loaded.Name, use); n > 0 {
+			f.Place = proxy.Place{File: loaded.Name, Line: n, Column: column}
+			f.fix("set $%s, or correct its name; then: docker compose up -d %s", name, c.Proxy.Service.Name)
+			return
+		}
+	}
+}
+
+func cutLast(s, sep string) (before, after string, ok bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+var proxyPortNotListening = &Rule{
+	ID: "proxy-port-not-listening", Hop: HopProxy, Scope: OfProxy, Severity: Error,
+	Title: "a published port leads to a port that nginx does not listen on",
+	Why: `The right side of "ports" is the port in the container. Where no server has a listen for it, connections
+are refused before nginx sees them: a browser says "connection refused" or "reset", not 502.`,
+	Bad:  `ports: ["8080:8080"]   # and in nginx.conf: listen 80;`,
+	Good: `ports: ["8080:80"]`,
+	Fix:  "let ports and listen name the same container port",
+	Check: func(c *Case) *Finding {
+		config := c.Proxy.Config
+		ports := c.Proxy.Service.Ports
+		if !config.Complete() || len(config.Servers) == 0 || len(c.Proxy.NotLoaded) > 0 || c.sharesNamespace(c.Proxy.Service) {
+			return nil
+		}
+		dead, served := c.deadPorts(ports)
+		if len(dead) == 0 {
+			return nil
+		}
+		port, listens := dead[0], c.listenPorts()
+		confidence := Certain
+		if !c.plainNginx(c.Proxy.Service) {
+			confidence = Likely // another process may listen there
+		}
+		f := c.finding(confidence, StatusRefused, "the published port %s of %s leads to container port %d, where nginx does not listen; it listens on %s",
+			publishedText(port), c.Proxy.Service.Name, port.Target, listed(listens)).
+			fix("publish a port that nginx listens on")
+		if at, ok := c.loopbackListen(port.Target); ok {
+			f.Message = fmt.Sprintf("the published port %s of %s leads to container port %d, where nginx listens on the container's own loopback only",
+				publishedText(port), c.Proxy.Service.Name, port.Target)
+			f.fix("let nginx listen on all addresses: listen %d;", port.Target).near(at.Place, "where it listens").
+				edit(replaceAt(c.stack.Sources, at.Place, at.Address+":"+strconv.Itoa(at.Port), strconv.Itoa(at.Port)))
+		}
+		f.Place, f.subject = port.Place, strconv.Itoa(port.Target)
+		if served {
+			f.Severity = Note // the other published ports work: a port kept for later is common
+			return f
+		}
+		if len(listens) == 1 {
+			f.fix("publish %s:%s", publishedNumber(port), listens[0])
+			f.edit(replaceAt(c.stack.Sources, port.Place, fmt.Sprintf(":%d", port.Target), ":"+listens[0]))
+		}
+		return f
+	},
+}
+
+// loopbackListen is a listen on a port that only nginx's own container reaches.
+func (c *Case) loopbackListen(port int) (proxy.Listen, bool) {
+	for _, s := range c.Proxy.Config.Servers {
+		for _, l := range s.Listens {
+			if l.Port == port && !l.UDP && compose.Loopback(l.Address) {
+				return l, true
+			}
+		}
+	}
+	return proxy.Listen{}, false
+}
+
+// deadPorts are the published TCP ports that no listen serves, and whether another one is served.
+func (c *Case) deadPorts(ports []compose.Port) (dead []compose.Port, served bool) {
+	for _, p := range ports {
+		switch {
+		case p.Protocol != "tcp":
+		case c.reachable(p.Target):
+			served = true
+		default:
+			dead = append(dead, p)
+		}
+	}
+	return dead, served
+}
+
+// listens are the TCP listens of this nginx that traffic from outside its container arrives at.
+func (c *Case) listens() (all []proxy.Listen) {
+	for _, s := range c.Proxy.Config.Servers {
+		for _, l := range s.Listens {
+			if l.Port != 0 && !l.UDP && !compose.Loopback(l.Address) {
+				all = append(all, l)
+			}
+		}
+	}
+	return all
+}
+
+// reachable says whether nginx listens on a port for traffic from outside its container.
+func (c *Case) reachable(port int) bool {
+	return slices.ContainsFunc(c.listens(), func(l proxy.Listen) bool { return l.Port == port })
+}
+
+// listenPorts are the ports that nginx can be reached on, in order.
+func (c *Case) listenPorts() (ports []string) {
+	var numbers []int
+	for _, l := range c.listens() {
+		numbers = append(numbers, l.Port)
+	}
+	slices.Sort(numbers)
+	for _, n := range slices.Compact(numbers) {
+		ports = append(ports, strconv.Itoa(n))
+	}
+	return ports
+}
+
+func publishedNumber(p compose.Port) string {
+	if p.Published == 0 {
+		return ""
+	}
+	return strconv.Itoa(p.Published)
+}
