@@ -1,0 +1,340 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"unicode/utf16"
+
+	"why502/compose/proxy"
+	"why502/inspect"
+)
+
+// The document below is a contract, described by docs/report.schema.json: members are added to
+// it, never changed. It is kept apart from the types that the rules work with for that reason.
+
+type document struct {
+	Version   int            `json:"version"`
+	Tool      toolRow        `json:"tool"`
+	Project   projectRow     `json:"project"`
+	Live      liveRow        `json:"live"`
+	Verdict   string         `json:"verdict"`
+	Summary   summaryRow     `json:"summary"`
+	Proxies   []proxyRow     `json:"proxies"`
+	Routes    []routeRow     `json:"routes"`
+	Findings  []findingRow   `json:"findings"`
+	Unchecked []uncheckedRow `json:"unchecked"`
+}
+
+type toolRow struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+type projectRow struct {
+	Name      string   `json:"name"`
+	Directory string   `json:"directory"`
+	Files     []string `json:"files"`
+}
+
+type liveRow struct {
+	State    string `json:"state"`
+	Endpoint string `json:"endpoint"`
+	Engine   string `json:"engine"`
+	API      string `json:"api"`
+	Probe    string `json:"probe"`
+	Note     string `json:"note"`
+}
+
+type summaryRow struct {
+	Error      int `json:"error"`
+	Warning    int `json:"warning"`
+	Note       int `json:"note"`
+	Suppressed int `json:"suppressed"`
+	Routes     int `json:"routes"`
+	Broken     int `json:"broken"`
+}
+
+type proxyRow struct {
+	Service string   `json:"service"`
+	Image   string   `json:"image"`
+	Why     string   `json:"why"`
+	Nginx   string   `json:"nginx"`
+	Config  []string `json:"config"`
+	State   string   `json:"state"`
+}
+
+type routeRow struct {
+	ID        string   `json:"id"`
+	Proxy     string   `json:"proxy"`
+	Published []string `json:"published"`
+	Listen    string   `json:"listen"`
+	Server    string   `json:"server"`
+	Location  string   `json:"location"`
+	Pass      string   `json:"pass"`
+	Scheme    string   `json:"scheme"`
+	Target    string   `json:"target"`
+	placeRow
+	Backends []backendRow `json:"backends"`
+	Verdict  string       `json:"verdict"`
+	Status   string       `json:"status"`
+}
+
+// placeRow is a place: its members stand among those of what it is the place of.
+type placeRow struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+}
+
+type backendRow struct {
+	Host    string  `json:"host"`
+	Port    int     `json:"port"`
+	Service string  `json:"service"`
+	Hops    hopsRow `json:"hops"`
+}
+
+// hopsRow has a member for each hop that was judged.
+type hopsRow struct {
+	Config    string `json:"config,omitempty"`
+	Proxy     string `json:"proxy,omitempty"`
+	Container string `json:"container,omitempty"`
+	Network   string `json:"network,omitempty"`
+	Name      string `json:"name,omitempty"`
+	Port      string `json:"port,omitempty"`
+	Protocol  string `json:"protocol,omitempty"`
+	Response  string `json:"response,omitempty"`
+}
+
+type findingRow struct {
+	Rule       string `json:"rule"`
+	Hop        string `json:"hop"`
+	Severity   string `json:"severity"`
+	Confidence string `json:"confidence"`
+	Message    string `json:"message"`
+	placeRow
+	Excerpt  string        `json:"excerpt"`
+	Proxy    string        `json:"proxy"`
+	Service  string        `json:"service"`
+	Routes   []string      `json:"routes"`
+	Status   string        `json:"status"`
+	Evidence []evidenceRow `json:"evidence"`
+	Related  []relatedRow  `json:"related"`
+	Fix      fixRow        `json:"fix"`
+}
+
+type evidenceRow struct {
+	Source string `json:"source"`
+	Text   string `json:"text"`
+}
+
+type relatedRow struct {
+	placeRow
+	Text string `json:"text"`
+}
+
+type fixRow struct {
+	Text  string    `json:"text"`
+	Edits []editRow `json:"edits"`
+	Paste string    `json:"paste,omitempty"`
+	Run   string    `json:"run,omitempty"`
+}
+
+type editRow struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	LineEnd int    `json:"line_end"`
+	Old     string `json:"old"`
+	New     string `json:"new"`
+}
+
+type uncheckedRow struct {
+	What string `json:"what"`
+	Why  string `json:"why"`
+}
+
+// writeJSON prints the report for programs.
+func writeJSON(w io.Writer, r *inspect.Report, opts Options) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(documentOf(r, opts)); err != nil {
+		return err
+	}
+	_, err := w.Write(escapeJSON(b.Bytes()))
+	return err
+}
+
+// escapeJSON writes what is not printable as \u escapes. The values stay the same, so that an
+// edit's text still equals the file's, but the document can be shown on a terminal. The encoder has
+// done so already for the control characters of ASCII but one, DEL.
+func escapeJSON(doc []byte) []byte {
+	if !slices.ContainsFunc(doc, func(b byte) bool { return b >= 0x7f }) {
+		return doc
+	}
+	var b bytes.Buffer
+	for _, r := range string(doc) {
+		if r == '\n' || !dangerous(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.Bytes()
+}
+
+func documentOf(r *inspect.Report, opts Options) document {
+	return document{
+		Version:   1,
+		Tool:      toolRow{Name: "why502", Version: opts.Version},
+		Project:   projectRow{r.Project.Name, r.Project.Directory, list(r.Project.Files)},
+		Live:      liveRowOf(r.Live),
+		Verdict:   string(r.Verdict),
+		Summary:   summaryOf(r),
+		Proxies:   each(r.Proxies, proxyRowOf),
+		Routes:    each(r.Routes, routeRowOf),
+		Findings:  each(shown(r.Findings, opts), findingRowOf),
+		Unchecked: each(r.Unchecked, func(u proxy.Unchecked) uncheckedRow { return uncheckedRow(u) }),
+	}
+}
+
+func liveRowOf(l inspect.Live) liveRow {
+	return liveRow{
+		State:    string(l.State),
+		Endpoint: l.Daemon.Endpoint,
+		Engine:   l.Daemon.Engine,
+		API:      l.Daemon.API,
+		Probe:    "off",
+		Note:     l.Note,
+	}
+}
+
+// summaryOf counts everything there is, whatever is shown of it.
+func summaryOf(r *inspect.Report) summaryRow {
+	s := summaryRow{Suppressed: len(r.Ignored), Routes: len(r.Routes)}
+	for _, f := range r.Findings {
+		switch f.Severity {
+		case inspect.Error:
+			s.Error++
+		case inspect.Warning:
+			s.Warning++
+		case inspect.Note:
+			s.Note++
+		}
+	}
+	for _, route := range r.Routes {
+		if route.Verdict == inspect.VerdictBroken {
+			s.Broken++
+		}
+	}
+	return s
+}
+
+func proxyRowOf(p inspect.ProxyReport) proxyRow {
+	return proxyRow{
+		Service: p.Service,
+		Image:   p.Image,
+		Why:     p.Why,
+		Nginx:   p.Nginx,
+		Config:  list(p.Config),
+		State:   p.State,
+	}
+}
+
+func routeRowOf(r inspect.RouteReport) routeRow {
+	return routeRow{
+		ID:        r.ID,
+		Proxy:     r.Proxy,
+		Published: list(r.Published),
+		Listen:    r.Listen,
+		Server:    r.Server,
+		Location:  r.Location,
+		Pass:      r.Pass,
+		Scheme:    r.Scheme,
+		Target:    r.Target,
+		placeRow:  placeRow(r.Place),
+		Backends:  each(r.Backends, backendRowOf),
+		Verdict:   string(r.Verdict),
+		Status:    string(r.Status),
+	}
+}
+
+func backendRowOf(b inspect.BackendReport) backendRow {
+	judged := func(h inspect.Hop) string {
+		switch s := b.Hops[h]; s {
+		case inspect.HopNotReached, inspect.HopUnchecked:
+			return ""
+		default:
+			return string(s)
+		}
+	}
+	return backendRow{
+		Host:    b.Host,
+		Port:    b.Port,
+		Service: b.Service,
+		Hops: hopsRow{
+			Config:    judged(inspect.HopConfig),
+			Proxy:     judged(inspect.HopProxy),
+			Container: judged(inspect.HopContainer),
+			Network:   judged(inspect.HopNetwork),
+			Name:      judged(inspect.HopName),
+			Port:      judged(inspect.HopPort),
+			Protocol:  judged(inspect.HopProtocol),
+			Response:  judged(inspect.HopResponse),
+		},
+	}
+}
+
+func findingRowOf(f *inspect.Finding) findingRow {
+	return findingRow{
+		Rule:       f.Rule.ID,
+		Hop:        f.Rule.Hop.String(),
+		Severity:   severityName(f.Severity),
+		Confidence: string(f.Confidence),
+		Message:    f.Message,
+		placeRow:   placeRow(f.Place),
+		Excerpt:    trimmed(f.Excerpt),
+		Proxy:      f.Proxy,
+		Service:    f.Service,
+		Routes:     list(f.Routes),
+		Status:     string(f.Status),
+		Evidence:   each(f.Evidence, func(e inspect.Evidence) evidenceRow { return evidenceRow(e) }),
+		Related:    each(f.Related, relatedRowOf),
+		Fix:        fixRowOf(f.Fix),
+	}
+}
+
+func relatedRowOf(r inspect.Related) relatedRow {
+	return relatedRow{placeRow: placeRow(r.Place), Text: r.Text}
+}
+
+func fixRowOf(f inspect.Fix) fixRow {
+	return fixRow{
+		Text:  f.Text,
+		Edits: each(f.Edits, func(e inspect.Edit) editRow { return editRow(e) }),
+		Paste: f.Paste,
+		Run:   f.Run,
+	}
+}
+
+// each maps a list; the result is never nil, so that it is [] in JSON.
+func each[A, B any](in []A, f func(A) B) []B {
+	out := make([]B, 0, len(in))
+	for _, a := range in {
+		out = append(out, f(a))
+	}
+	return out
+}
+
+// list is a list that is never nil, so that it is [] in JSON.
+func list[T any](in []T) []T {
+	if in == nil {
+		return []T{}
+	}
+	return in
+}
