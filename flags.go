@@ -1,0 +1,324 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"why502/compose"
+	"why502/inspect"
+	"why502/report"
+)
+
+const usage = `why502 says why the nginx proxy of a Docker Compose project answers 502 or 504,
+or does not start, which line to change, and to what.
+
+Usage:
+  why502 [flags] [DIRECTORY]   diagnose the project in DIRECTORY, or here
+  why502 explain RULE          say more about a rule
+  why502 rules                 list all rules
+
+Which project (as for docker compose):
+  -f, --file FILE              Compose file; - is standard input (repeatable)
+  -p, --project-name NAME      name of the project
+      --project-directory DIR  directory that relative paths start from
+      --profile NAME           profile to enable (repeatable)
+      --env-file FILE          file of variables (repeatable)
+
+What to check:
+      --proxy SERVICE          this proxy only (repeatable)
+      --live MODE              ask the Docker daemon: auto, off, require (auto)
+      --timeout DURATION       how long the daemon may take in all (10s)
+      --ignore RULE[=SUBJECT]  not this rule, at all or for a service, host or
+                               route; * in SUBJECT matches anything (repeatable)
+
+What to print:
+      --format FORMAT[=FILE]   text or json (text; repeatable)
+  -o, --output FILE            write the report to FILE
+      --show SEVERITY          least severity: error, warning or note (note)
+      --color WHEN             auto, always or never (auto)
+  -q, --quiet                  a line per finding
+  -v, --verbose                everything, however long
+
+Other:
+      --fail-on SEVERITY       exit with 1 from this severity on: error, warning
+                               or note; or never (error)
+      --version                print the version
+  -h, --help                   print this page
+
+Exit status:
+  0  no finding at or above --fail-on
+  1  findings at or above it
+  2  the project could not be checked
+
+Examples:
+  why502                              in the directory of compose.yaml
+  why502 --live off --format json ci  from the files in ci alone, for a program
+  why502 --proxy edge -q              one proxy, a line per finding
+`
+
+// command is what the program is asked to do.
+type command int
+
+const (
+	diagnose command = iota
+	explainRule
+	listRules
+	showHelp
+	showVersion
+)
+
+// never is a threshold that no finding reaches.
+const never = inspect.Error + 1
+
+// request is what a command line asks for, checked as far as that is possible without opening
+// anything.
+type request struct {
+	command command
+	rule    *inspect.Rule // to explain
+	project compose.Options
+	live    string // auto, off, require
+	timeout time.Duration
+	ignore  []inspect.Ignore
+	outputs []output
+	style   report.Options
+	color   string // auto, always, never
+	failOn  inspect.Severity
+}
+
+// flags are the values of the flags as given.
+type flags struct {
+	project compose.Options
+	live    string
+	timeout time.Duration
+	ignore  []string
+	formats []string
+	output  string
+	show    string
+	failOn  string
+	color   string
+	quiet   bool
+	verbose bool
+	version bool
+	help    bool
+}
+
+// set declares the flags.
+func (f *flags) set() *pflag.FlagSet {
+	s := pflag.NewFlagSet("why502", pflag.ContinueOnError)
+	s.StringArrayVarP(&f.project.Files, "file", "f", nil, "")
+	s.StringVarP(&f.project.ProjectName, "project-name", "p", "", "")
+	s.StringVar(&f.project.ProjectDirectory, "project-directory", "", "")
+	s.StringArrayVar(&f.project.Profiles, "profile", nil, "")
+	s.StringArrayVar(&f.project.EnvFiles, "env-file", nil, "")
+	s.StringArrayVar(&f.project.Proxies, "proxy", nil, "")
+	s.StringVar(&f.live, "live", "auto", "")
+	s.DurationVar(&f.timeout, "timeout", 10*time.Second, "")
+	s.StringArrayVar(&f.ignore, "ignore", nil, "")
+	s.StringArrayVar(&f.formats, "format", nil, "")
+	s.StringVarP(&f.output, "output", "o", "", "")
+	s.StringVar(&f.show, "show", "note", "")
+	s.StringVar(&f.failOn, "fail-on", "error", "")
+	s.StringVar(&f.color, "color", "auto", "")
+	s.BoolVarP(&f.quiet, "quiet", "q", false, "")
+	s.BoolVarP(&f.verbose, "verbose", "v", false, "")
+	s.BoolVar(&f.version, "version", false, "")
+	s.BoolVarP(&f.help, "help", "h", false, "")
+	s.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "failure-threshold" { // what hadolint and istioctl call it
+			name = "fail-on"
+		}
+		return pflag.NormalizedName(name)
+	})
+	return s
+}
+
+// parse reads a command line.
+func parse(args []string) (*request, error) {
+	var f flags
+	set := f.set()
+	if err := set.Parse(args); err != nil {
+		return nil, flagError(set, err)
+	}
+	switch {
+	case f.help:
+		return &request{command: showHelp}, nil
+	case f.version:
+		return &request{command: showVersion}, nil
+	}
+	switch set.Arg(0) {
+	case "explain":
+		return parseExplain(set)
+	case "rules":
+		return &request{command: listRules}, alone(set, 1)
+	}
+	return f.diagnosis(set.Args())
+}
+
+// parseExplain reads the command line of explain.
+func parseExplain(set *pflag.FlagSet) (*request, error) {
+	const hint = "why502 explain RULE; why502 rules lists them"
+	if set.NArg() < 2 {
+		return nil, wrong(hint, "explain needs the name of a rule")
+	}
+	if err := alone(set, 2); err != nil {
+		return nil, err
+	}
+	rule, err := findRule(set.Arg(1))
+	return &request{command: explainRule, rule: rule}, err
+}
+
+// alone refuses flags, and arguments beyond the first n: the commands take neither.
+func alone(set *pflag.FlagSet, n int) error {
+	var given []string
+	set.Visit(func(f *pflag.Flag) { given = append(given, "--"+f.Name) })
+	given = append(given, set.Args()[min(n, set.NArg()):]...)
+	if len(given) == 0 {
+		return nil
+	}
+	hint := fmt.Sprintf("if %s is a directory: why502 ./%[1]s", set.Arg(0))
+	return wrong(hint, "%s does not go with %q", set.Arg(0), given[0])
+}
+
+// diagnosis reads the command line of a diagnosis.
+func (f *flags) diagnosis(args []string) (*request, error) {
+	r := &request{project: f.project, live: f.live, timeout: f.timeout, color: f.color}
+	r.style = report.Options{Verbose: f.verbose, Quiet: f.quiet, Version: version}
+	err := f.check()
+	if err != nil {
+		return nil, err
+	}
+	if r.outputs, err = parseOutputs(f.formats, f.output); err != nil {
+		return nil, err
+	}
+	if r.ignore, err = parseIgnores(f.ignore); err != nil {
+		return nil, err
+	}
+	r.style.Show, r.failOn = severity(f.show), severity(f.failOn)
+	r.project.Directory, err = directory(args)
+	return r, err
+}
+
+// check refuses values that are none, and flags that contradict each other.
+func (f *flags) check() error {
+	severities := report.Severities()
+	for _, choice := range []struct {
+		flag, value string
+		of          []string
+	}{
+		{"live", f.live, []string{"auto", "off", "require"}},
+		{"color", f.color, []string{"auto", "always", "never"}},
+		{"show", f.show, severities},
+		{"fail-on", f.failOn, append(severities, "never")},
+	} {
+		if !slices.Contains(choice.of, choice.value) {
+			return wrong(suggest(choice.value, choice.of, "--"+choice.flag+" "),
+				"--%s is %q, but can be %s", choice.flag, choice.value, either(choice.of))
+		}
+	}
+	switch {
+	case f.timeout <= 0:
+		return wrong("a duration like 10s or 1m", "--timeout is %s, but must be more than nothing", f.timeout)
+	case f.quiet && f.verbose:
+		return wrong("leave out one of them", "--quiet and --verbose contradict each other")
+	}
+	return nil
+}
+
+// directory is the one argument of a diagnosis. A slip in a command's name would be taken for a
+// directory, so that is looked at first.
+func directory(args []string) (string, error) {
+	if len(args) == 0 {
+		return "", nil
+	}
+	if len(args) > 1 || !exists(args[0]) {
+		if hint := suggest(args[0], []string{"explain", "rules"}, "why502 "); hint != "" {
+			return "", wrong(hint, "unknown command %q", args[0])
+		}
+	}
+	if len(args) > 1 {
+		return "", wrong("name Compose files with -f, one -f for each", "one directory at most, but there are %d: %q", len(args), args)
+	}
+	return args[0], nil
+}
+
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
+}
+
+// parseIgnores reads the values of --ignore.
+func parseIgnores(values []string) ([]inspect.Ignore, error) {
+	var ignores []inspect.Ignore
+	for _, value := range values {
+		rule, subject, given := strings.Cut(value, "=")
+		if given && subject == "" {
+			return nil, wrong("leave out the = to ignore the rule for all of them", "--ignore %s= names no service, host or route", rule)
+		}
+		if _, err := findRule(rule); err != nil && rule != "*" {
+			return nil, err
+		}
+		ignores = append(ignores, inspect.Ignore{Rule: rule, Subject: subject})
+	}
+	return ignores, nil
+}
+
+// findRule finds a rule by its id.
+func findRule(id string) (*inspect.Rule, error) {
+	var ids []string
+	for _, rule := range inspect.Rules() {
+		if rule.ID == id {
+			return rule, nil
+		}
+		ids = append(ids, rule.ID)
+	}
+	hint := suggest(id, ids, "")
+	return nil, wrong(cmp.Or(hint, "why502 rules lists them"), "unknown rule %q", id)
+}
+
+// severity is the severity of a name that has been checked.
+func severity(name string) inspect.Severity {
+	if name == "never" {
+		return never
+	}
+	return inspect.Note + inspect.Severity(slices.Index(report.Severities(), name))
+}
+
+// flagError says in plain words what the flag library found.
+func flagError(set *pflag.FlagSet, err error) error {
+	if missing, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		return wrong("", "--%s needs a value", missing.GetFlag().Name)
+	}
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		hint := ""
+		if invalid.GetFlag().Value.Type() == "duration" {
+			hint = "a duration like 10s or 1m"
+		}
+		return wrong(hint, "--%s cannot be %q", invalid.GetFlag().Name, invalid.GetValue())
+	}
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		return unknownFlag(set, unknown)
+	}
+	return wrong("", "%w", err)
+}
+
+// unknownFlag names the flag that was probably meant.
+func unknownFlag(set *pflag.FlagSet, err *pflag.NotExistError) error {
+	name, dashes := err.GetSpecifiedName(), "--"
+	if short := err.GetSpecifiedShortnames(); short != "" {
+		dashes, name = "-", short
+	}
+	var names []string
+	set.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	hint := suggest(name, names, "--")
+	if slices.Contains(formatNames(), name) {
+		hint = "did you mean --format " + name + "?"
+	}
+	return wrong(hint, "unknown flag %s%s", dashes, name)
+}

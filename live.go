@@ -1,0 +1,70 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"why502/compose"
+	"why502/inspect"
+	"why502/inspect/live"
+)
+
+// observe asks the daemon, as far as --live wants it asked. Where it does not answer, or knows nothing
+// of the project, the verdict is one from the files; that is an error only where it is required.
+func observe(ctx context.Context, ask *request, env []string, stack *compose.Stack) (*inspect.Snapshot, inspect.Live, error) {
+	if ask.live == "off" {
+		return nil, inspect.Live{State: inspect.LiveOff}, nil
+	}
+	limited, cancel := context.WithTimeout(ctx, ask.timeout)
+	defer cancel()
+	snap, err := live.Observe(limited, live.Options{Env: env}, stack)
+	if ctx.Err() != nil { // interrupted, which is no answer of the daemon's
+		return nil, inspect.Live{}, ctx.Err()
+	}
+	state := inspect.Live{State: inspect.LiveUnreachable}
+	if err == nil {
+		state, err = liveState(snap, stack.Name)
+	}
+	if err == nil {
+		return snap, state, nil
+	}
+	if ask.live == "require" {
+		return nil, state, err
+	}
+	state.Note = oneLine(err.Error())
+	if hint := hintOf(err); hint != "" {
+		state.Note += "; " + oneLine(hint)
+	}
+	return snap, state, nil // without containers, what it says of networks still counts
+}
+
+// liveState says how much the daemon had to say. That it knows nothing of the project is an error.
+func liveState(snap *inspect.Snapshot, project string) (inspect.Live, error) {
+	state := inspect.Live{State: inspect.LiveInspected, Daemon: snap.Daemon}
+	switch {
+	case len(snap.Project) == 0:
+		state.State = inspect.LiveNoContainers
+		return state, wrong("start it with docker compose up -d; if it runs under another name, give that with -p",
+			"the Docker daemon at %s has no containers of the project %q", snap.Daemon.Endpoint, project)
+	case len(snap.Failed) > 0:
+		state.State = inspect.LivePartial
+		state.Note = failedNote(snap.Failed)
+	}
+	return state, nil
+}
+
+// failedNote says how many questions got no answer, and why the first did not.
+func failedNote(failed map[inspect.Question]string) string {
+	questions := slices.SortedFunc(maps.Keys(failed), func(a, b inspect.Question) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Of, b.Of))
+	})
+	first := questions[0]
+	note := fmt.Sprintf("no answer about the %s %s: %s", first.Kind, first.Of, failed[first])
+	if n := len(questions) - 1; n > 0 {
+		note += fmt.Sprintf(" (and %d more got none)", n)
+	}
+	return oneLine(note)
+}

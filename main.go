@@ -1,0 +1,192 @@
+// Command why502 says why the nginx proxy of a Docker Compose project answers 502 or 504, or does
+// not start, which line to change, and to what.
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"why502/compose"
+	"why502/inspect"
+	"why502/report"
+)
+
+const version = "0.1.0"
+
+// The exit codes. They depend on what was found and on --fail-on, never on how it is printed.
+const (
+	exitOK    = 0 // no finding at or above --fail-on
+	exitFound = 1 // findings at or above it
+	exitError = 2 // wrong use, a project that cannot be read or has no proxy, or a daemon that was required and did not answer
+)
+
+func main() {
+	// A run is over before garbage matters. The ballast, which is never touched and so takes no
+	// memory, keeps small projects from collecting any; with less headroom than usual beyond it, large
+	// ones stay small.
+	log.SetOutput(io.Discard) // net/http reports broken daemons there, in their own words
+	ballast := make([]byte, 64<<20)
+	debug.SetGCPercent(50)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // so that a second signal ends the program at once
+	code := run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
+	runtime.KeepAlive(ballast)
+	os.Exit(code)
+}
+
+// run is the program: streams, arguments and environment in, exit code out.
+func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	p := program{env: env, stdin: stdin, stdout: stdout}
+	code, err := p.run(ctx, args)
+	if err != nil {
+		printError(stderr, err)
+		return exitError
+	}
+	return code
+}
+
+// program is one run.
+type program struct {
+	env    []string // NAME=value
+	stdin  io.Reader
+	stdout io.Writer
+}
+
+// run does what the command line asks for. Where it fails, nothing has been written.
+func (p *program) run(ctx context.Context, args []string) (int, error) {
+	ask, err := parse(args)
+	if err != nil {
+		return exitError, err
+	}
+	switch ask.command {
+	case showHelp:
+		return exitOK, p.print(func(w io.Writer) error { return say(w, usage) })
+	case showVersion:
+		return exitOK, p.print(func(w io.Writer) error { return say(w, "why502 "+version+"\n") })
+	case explainRule:
+		return exitOK, p.print(func(w io.Writer) error { return report.Explain(w, ask.rule) })
+	case listRules:
+		return exitOK, p.print(func(w io.Writer) error { return report.RuleList(w, inspect.Rules()) })
+	}
+	return p.diagnose(ctx, ask)
+}
+
+// diagnose reads the project, asks the daemon, judges, and writes the report.
+func (p *program) diagnose(ctx context.Context, ask *request) (int, error) {
+	ask.project.Env, ask.project.Stdin = p.env, p.stdin
+	stack, err := compose.Load(ctx, ask.project)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return exitError, err
+	}
+	snap, live, err := observe(ctx, ask, p.env, stack)
+	if err != nil {
+		return exitError, err
+	}
+	r := inspect.Judge(stack, snap, live, inspect.Options{Ignore: ask.ignore})
+	r.Project.Directory = fromHere(stack.Directory)
+	if err := nothingJudged(r); err != nil {
+		return exitError, err
+	}
+	if err := p.write(r, ask); err != nil {
+		return exitError, err
+	}
+	return exitCode(r.Findings, ask.failOn), nil
+}
+
+// fromHere is a directory as seen from the current one, where that can be said.
+func fromHere(dir string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return dir
+	}
+	rel, err := filepath.Rel(here, dir)
+	if err != nil {
+		return dir
+	}
+	return filepath.ToSlash(rel)
+}
+
+// nothingJudged refuses to call a project fine of which no configuration could be read.
+func nothingJudged(r *inspect.Report) error {
+	if len(r.Routes)+len(r.Findings)+len(r.Ignored) > 0 {
+		return nil
+	}
+	why := "no configuration of any proxy could be read"
+	if len(r.Unchecked) > 0 {
+		why += ": " + r.Unchecked[0].What + ": " + r.Unchecked[0].Why
+	}
+	return wrong("if another service is the proxy, name it with --proxy", "%s", why)
+}
+
+// exitCode is 1 where a finding is at least as bad as the threshold.
+func exitCode(findings []*inspect.Finding, failOn inspect.Severity) int {
+	for _, f := range findings {
+		if f.Severity >= failOn {
+			return exitFound
+		}
+	}
+	return exitOK
+}
+
+// print writes a page to stdout.
+func (p *program) print(page func(io.Writer) error) error {
+	var b bytes.Buffer
+	if err := page(&b); err != nil {
+		return err
+	}
+	return p.flush(b.Bytes())
+}
+
+// flush writes to stdout what is complete.
+func (p *program) flush(text []byte) error {
+	if _, err := p.stdout.Write(text); err != nil {
+		return wrong("write the report to a file: -o FILE", "cannot write to standard output: %w", err)
+	}
+	return nil
+}
+
+func say(w io.Writer, text string) error {
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// printError writes an error on one line, and on the next what to do about it.
+func printError(w io.Writer, err error) {
+	text := err.Error()
+	if errors.Is(err, context.Canceled) {
+		text = "interrupted"
+	}
+	fmt.Fprintf(w, "why502: error: %s\n", oneLine(text))
+	if !errors.Is(err, context.Canceled) {
+		fmt.Fprintf(w, "why502: hint: %s\n", oneLine(cmp.Or(hintOf(err), "see why502 --help")))
+	}
+}
+
+// hintOf is what an error says on how to go on.
+func hintOf(err error) string {
+	var hinter interface{ Hint() string }
+	if errors.As(err, &hinter) {
+		return hinter.Hint()
+	}
+	return ""
+}
+
+// oneLine makes text from anywhere fit for one line of a terminal.
+func oneLine(text string) string {
+	return report.Clean(inspect.Redact(strings.Join(strings.Fields(text), " ")))
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+// useTest is one way to call the program on a project of several files, and what shows that it was
+// understood. $DIR is the project's directory.
+type useTest struct {
+	env, args string
+	code      int
+	want      string // in the report or, where that is nothing, in the error; empty: nothing is printed
+}
+
+// uses are a row at least for every flag of the help and every variable of docker compose's that
+// choose the project.
+var uses = map[string]useTest{
+	"plain":                     {"", "$DIR", exitOK, "from-the-directory: "},
+	"--file":                    {"", "--file $DIR/compose.yaml --file $DIR/broken.yaml", exitFound, "named \"nope\""},
+	"-f":                        {"", "-f $DIR/compose.yaml -f $DIR/broken.yaml", exitFound, "named \"nope\""},
+	"--project-name":            {"", "--project-name shop $DIR", exitOK, "shop: "},
+	"-p":                        {"", "-p shop $DIR", exitOK, "shop: "},
+	"--project-name, bad":       {"", "-p SHOP $DIR", exitError, `"SHOP" cannot be the name`},
+	"--project-directory":       {"", "--project-directory $DIR/other -f $DIR/compose.yaml", exitFound, "no such file"},
+	"--profile":                 {"", "--profile full $DIR", exitFound, "named \"nope\""},
+	"--profile, another":        {"", "--profile other --profile another $DIR", exitOK, ""},
+	"--env-file":                {"", "--env-file $DIR/broken.env $DIR", exitFound, "named \"nope\""},
+	"--env-file, two":           {"", "--env-file $DIR/broken.env --env-file $DIR/good.env $DIR", exitOK, ""},
+	"--proxy":                   {"", "--proxy edge $DIR", exitOK, "from-the-directory: "},
+	"--proxy, unknown":          {"", "--proxy edgy $DIR", exitError, `no service is named "edgy"`},
+	"--proxy, another":          {"", "--profile full --proxy edge $DIR", exitOK, ""},
+	"--live":                    {"", "--live off $DIR", exitOK, "from the files alone"},
+	"--live, required":          {"", "--live require $DIR", exitError, "no Docker daemon"},
+	"--timeout":                 {"", "--timeout 1ms $DIR", exitOK, "from-the-directory: "},
+	"--ignore":                  {"", "--ignore upstream-host-unknown=nope --profile full $DIR", exitOK, ""},
+	"--ignore, *":               {"", "--ignore *=n*e --profile full $DIR", exitOK, ""},
+	"--ignore, another":         {"", "--ignore *=other --profile full $DIR", exitFound, "named \"nope\""},
+	"--format":                  {"", "--format json $DIR", exitOK, `"version": 1`},
+	"--format, text":            {"", "--format text $DIR", exitOK, "from-the-directory: "},
+	"--format, to a file":       {"", "--format json=$DIR/report.json $DIR", exitOK, ""},
+	"--output":                  {"", "--output $DIR/report.txt $DIR", exitOK, ""},
+	"-o":                        {"", "-o $DIR/report.txt $DIR", exitOK, ""},
+	"--show":                    {"", "--show error --verbose $DIR", exitOK, "from-the-directory: "},
+	"--color":                   {"", "--color always --profile full $DIR", exitFound, "\x1b["},
+	"--quiet":                   {"", "--quiet --profile full $DIR", exitFound, "broken.conf:1:"},
+	"-q":                        {"", "-q --profile full $DIR", exitFound, "broken.conf:1:"},
+	"--verbose":                 {"", "--verbose $DIR", exitOK, "from-the-directory: "},
+	"-v":                        {"", "-v $DIR", exitOK, "from-the-directory: "},
+	"--fail-on":                 {"", "--fail-on note $DIR", exitFound, "from-the-directory: "},
+	"--fail-on, never":          {"", "--fail-on never --profile full $DIR", exitOK, "named \"nope\""},
+	"--version":                 {"", "--version", exitOK, "why502 " + version},
+	"--help":                    {"", "--help", exitOK, "Usage:"},
+	"-h":                        {"", "-h", exitOK, "Usage:"},
+	"COMPOSE_FILE":              {"COMPOSE_FILE=compose.yaml:broken.yaml", "$DIR", exitFound, "named \"nope\""},
+	"COMPOSE_FILE, -f beats it": {"COMPOSE_FILE=nope.yaml", "-f $DIR/compose.yaml", exitOK, ""},
+	"COMPOSE_PATH_SEPARATOR":    {"COMPOSE_FILE=compose.yaml,broken.yaml COMPOSE_PATH_SEPARATOR=,", "$DIR", exitFound, "named \"nope\""},
+	"COMPOSE_PROJECT_NAME":      {"COMPOSE_PROJECT_NAME=shop", "$DIR", exitOK, "shop: "},
+	"COMPOSE_PROJECT_NAME, -p":  {"COMPOSE_PROJECT_NAME=other", "-p shop $DIR", exitOK, "shop: "},
+	"COMPOSE_PROFILES":          {"COMPOSE_PROFILES=other,full", "$DIR", exitFound, "named \"nope\""},
+	"COMPOSE_PROFILES, flag":    {"COMPOSE_PROFILES=full", "--profile other $DIR", exitOK, ""},
+	"COMPOSE_ENV_FILES":         {"COMPOSE_ENV_FILES=broken.env", "$DIR", exitFound, "named \"nope\""},
+	"COMPOSE_ENV_FILES, flag":   {"COMPOSE_ENV_FILES=broken.env", "--env-file $DIR/good.env $DIR", exitOK, ""},
+	"COMPOSE_DISABLE_ENV_FILE":  {"COMPOSE_DISABLE_ENV_FILE=1", "$DIR", exitOK, "from-the-directory: "},
+	"COMPOSE_DISABLE_ENV_FILE=": {"COMPOSE_DISABLE_ENV_FILE=maybe", "$DIR", exitError, "COMPOSE_DISABLE_ENV_FILE"},
+	"COMPOSE_COMPATIBILITY":     {"COMPOSE_COMPATIBILITY=1 CONF=underscore.conf", "$DIR", exitOK, ""},
+	"a variable of the caller":  {"CONF=broken.conf", "$DIR", exitFound, "named \"nope\""},
+}
+
+// variety is a project whose proxy edge works, and others that a profile, a file or a variable turns
+// on and that do not.
+func variety(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "from-the-directory")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const edge = `
+    image: nginx:1.27
+    restart: always
+    ports: ["8080:80"]
+    volumes: ["./%:/etc/nginx/conf.d/default.conf"]
+`
+	for name, text := range map[string]string{
+		"compose.yaml": "services:\n  edge:" + strings.ReplaceAll(edge, "%", "${CONF:-good.conf}") +
+			"  off:\n    profiles: [full]" + strings.NewReplacer("%", "broken.conf", "8080", "8081").Replace(edge) + "  api: {image: example/api, expose: [8000]}\n",
+		"broken.yaml":     "services:\n  edge:" + strings.ReplaceAll(edge, "%", "broken.conf"),
+		"good.conf":       "server { location / { proxy_pass http://api:8000; } }\n",
+		"broken.conf":     "server { location / { proxy_pass http://nope:8000; } }\n",
+		"underscore.conf": "server { location / { proxy_pass http://from-the-directory_api_1:8000; } }\n",
+		"good.env":        "CONF=good.conf\n",
+		"broken.env":      "CONF=broken.conf\n",
+	} {
+		write(t, filepath.Join(dir, name), text)
+	}
+	return dir
+}
+
+func TestUses(t *testing.T) {
+	for name, test := range uses {
+		t.Run(name, func(t *testing.T) {
+			dir := variety(t)
+			args := strings.Fields(strings.ReplaceAll(test.args, "$DIR", dir))
+			env := strings.Fields(strings.ReplaceAll(test.env, ":", string(os.PathListSeparator)))
+			got := why502(t, env, args...)
+			if printed := got.stdout + got.stderr; got.code != test.code || !strings.Contains(printed, test.want) {
+				t.Errorf("exit %d, want %d with %q in:\n%s", got.code, test.code, test.want, printed)
+			}
+			if (got.stderr != "") != (test.code == exitError) || got.stderr != "" && got.stdout != "" {
+				t.Errorf("stdout %q, stderr %q", got.stdout, got.stderr)
+			}
+		})
+	}
+}
+
+// Every flag is used at least once, and every variable that the README names.
+func TestUsesAreComplete(t *testing.T) {
+	names := slices.Collect(maps.Keys(uses))
+	new(flags).set().VisitAll(func(f *pflag.Flag) {
+		if !slices.Contains(names, "--"+f.Name) {
+			t.Errorf("no row uses --%s", f.Name)
+		}
+		if f.Shorthand != "" && !slices.Contains(names, "-"+f.Shorthand) {
+			t.Errorf("no row uses -%s", f.Shorthand)
+		}
+	})
+	for _, name := range strings.FieldsFunc(read(t, "README.md"), func(r rune) bool { return r != '_' && (r < 'A' || r > 'Z') }) {
+		if strings.HasPrefix(name, "COMPOSE_") && !slices.Contains(names, name) {
+			t.Errorf("no row uses %s", name)
+		}
+	}
+}
