@@ -8,6 +8,7 @@ var rules = []*Rule{
 	// config
 	configMountMissing,
 	configWrongContext,
+	configIncludeMissing,
 	configSyntax,
 	upstreamGroupInvalid,
 	passURLInvalid,

@@ -117,6 +117,34 @@ func (c *Case) remount(f *Finding, target string) {
 	}
 }
 
+var configIncludeMissing = &Rule{
+	ID: "config-include-missing", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	Title: "an included file is not there",
+	Why: `An include of one file stops nginx where it does not find it; only a pattern with * may match nothing. The
+path is that in the container: what is beside the configuration on the host is there only if it is mounted too.`,
+	Bad: `include /etc/nginx/snippets/tls.conf;   # and only nginx.conf is mounted`,
+	Good: `volumes:
+  - ./nginx.conf:/etc/nginx/nginx.conf
+  - ./snippets:/etc/nginx/snippets`,
+	Fix: "mount the file at the path that the include names, or take the include out",
+	Check: func(c *Case) *Finding {
+		fault, ok := firstFault(c.Proxy.Config, proxy.IncludeMissing)
+		if !ok {
+			return nil
+		}
+		f := c.faultFinding(fault).fix("mount the file at %s, or take the include out", fault.Path)
+		for _, m := range c.Proxy.Service.Mounts {
+			if strings.HasPrefix(fault.Path, m.Target+"/") {
+				if fault.Expected != "" || !strings.HasPrefix(m.Target, "/etc/nginx") {
+					f.Confidence = Likely // it may be made on the machine, as certificates and their options are
+				}
+				f.near(m.Place, "the mount that it would be under").fix("put the file into %s", c.userPath(m.Source))
+			}
+		}
+		return f
+	},
+}
+
 var configSyntax = &Rule{
 	ID: "config-syntax", Hop: HopConfig, Scope: OfProxy, Severity: Error,
 	Title: "nginx cannot parse its configuration",
