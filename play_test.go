@@ -32,6 +32,9 @@ import (
 //	docker compose pause api
 //	ask http://localhost:8080/ 504
 //
+// A service that keeps restarting is up between its restarts. "until api restarting" waits until the
+// engine has slowed the restarts down, so that what follows sees it down.
+//
 // Besides a status, ask takes no-start (nginx's container does not run), refused (nothing listens
 // behind the published port), closed (the connection is closed without an answer) and hangs.
 //
@@ -186,6 +189,8 @@ func (p *play) run() {
 		case len(words) == 3 && words[0] == "ask":
 			p.ask(words[1], words[2])
 			asked[words[1]] = words[2]
+		case len(words) == 3 && words[0] == "until" && words[2] == "restarting":
+			p.untilRestarting(words[1])
 		default:
 			p.t.Fatalf("play.txt: cannot read %q", line)
 		}
@@ -210,6 +215,19 @@ func (p *play) command(words []string, fails bool) {
 		p.t.Fatalf("docker %s: %v\n%s", strings.Join(words, " "), err, out)
 	}
 	time.Sleep(settling)
+}
+
+// untilRestarting waits until a service has been restarted so often that the engine waits for some
+// seconds before it does so again: the wait doubles, from 100 ms.
+func (p *play) untilRestarting(service string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		restarts, err := p.inspect(service, "{{.RestartCount}}")
+		if n, _ := strconv.Atoi(restarts); err == nil && n >= 6 && p.state(service) == "restarting" {
+			return
+		}
+	}
+	p.t.Fatalf("%s does not keep restarting", service)
 }
 
 func (p *play) docker(ctx context.Context, words ...string) (string, error) {
@@ -299,14 +317,10 @@ func (p *play) publisher(to *url.URL) (service string, target int) {
 	return p.stack.Proxies[0].Service.Name, 0
 }
 
-// state is that of the container of a service; empty: it has none. One that was stopped, and so would
-// start again, is "stopped".
+// state is that of the container of a service; empty: it has none. One that ended without an error,
+// and so would start again, is "stopped".
 func (p *play) state(service string) string {
-	id, err := p.docker(p.t.Context(), "compose", "ps", "-aq", service)
-	if err != nil || id == "" {
-		return ""
-	}
-	state, err := p.docker(p.t.Context(), "inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", strings.Fields(id)[0])
+	state, err := p.inspect(service, "{{.State.Status}} {{.State.ExitCode}}{{.State.Error}}")
 	if err != nil {
 		return ""
 	}
@@ -315,6 +329,15 @@ func (p *play) state(service string) string {
 	}
 	state, _, _ = strings.Cut(state, " ")
 	return state
+}
+
+// inspect is what the engine says of the first container of a service.
+func (p *play) inspect(service, format string) (string, error) {
+	id, err := p.docker(p.t.Context(), "compose", "ps", "-aq", service)
+	if err != nil || id == "" {
+		return "", fmt.Errorf("%s has no container: %v", service, err)
+	}
+	return p.docker(p.t.Context(), "inspect", "--format", format, strings.Fields(id)[0])
 }
 
 // get sends one request to an address and gives its status, or how it failed.
