@@ -38,23 +38,31 @@ func (j *judge) routeReport(w *walked) RouteReport {
 	route := w.route
 	rr := RouteReport{
 		ID: redact(route.ID), Proxy: route.Proxy.Service.Name, Listen: route.ListenText(),
-		Server: redact(route.ServerName()), Pass: redact(route.Pass.String()), Scheme: route.Target.Scheme, Target: redact(route.TargetText()),
+		Server: j.masked(route.ServerName()), Pass: j.masked(route.Pass.String()), Scheme: route.Target.Scheme, Target: j.masked(route.TargetText()),
 		Place: route.Pass.Place, Verdict: w.verdict, Status: w.status,
 	}
 	if route.Location != nil {
-		rr.Location = redact(route.Location.String())
+		rr.Location = j.masked(route.Location.String())
 	}
 	for _, p := range route.Published {
 		rr.Published = append(rr.Published, publishedText(p))
 	}
 	for _, b := range w.backends {
-		br := BackendReport{Host: redact(cmp.Or(b.Host, b.address())), Port: b.Port, Hops: b.hops}
+		br := BackendReport{Host: j.masked(cmp.Or(b.Host, b.address())), Port: b.Port, Hops: b.hops}
 		if b.Service != nil {
 			br.Service = b.Service.Name
 		}
 		rr.Backends = append(rr.Backends, br)
 	}
 	return rr
+}
+
+// masked is redact, remembered: routes say the same names over and over.
+func (j *judge) masked(text string) string {
+	if _, known := j.masks[text]; !known {
+		j.masks[text] = redact(text)
+	}
+	return j.masks[text]
 }
 
 // publishedText is a published port as Docker shows it: "0.0.0.0:8080".

@@ -36,7 +36,14 @@ type Backend struct {
 }
 
 // backends are what a route's target leads to: itself, or each server of its group.
-func (f *facts) backends(r *compose.Route) (all []Backend) {
+func (f *facts) backends(r *compose.Route) []Backend {
+	if _, known := f.led[r]; !known {
+		f.led[r] = f.leadsTo(r)
+	}
+	return f.led[r]
+}
+
+func (f *facts) leadsTo(r *compose.Route) (all []Backend) {
 	t := r.Target
 	switch {
 	case t.Group != nil:

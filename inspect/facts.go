@@ -22,6 +22,7 @@ type facts struct {
 	proxies    map[string]*compose.Proxy
 	nginx      map[string]*compose.Proxy               // every service that runs nginx, those that hand nothing on too
 	together   map[*compose.Service][]*compose.Service // the services that use one's network namespace, itself included
+	led        map[*compose.Route][]Backend            // what each route leads to, once asked for
 	nets       map[string][]string                     // networks of each service, once asked for
 	ports      map[string][]listening                  // of each service, once asked for
 	near       map[[2]string]string                    // the nearest name to a proxy's host, once asked for
@@ -32,7 +33,7 @@ type facts struct {
 func newFacts(stack *compose.Stack, snap *Snapshot) *facts {
 	f := &facts{
 		stack: stack, snap: snap, containers: map[string][]*Container{}, names: map[string]nameTable{}, proxies: map[string]*compose.Proxy{}, nginx: map[string]*compose.Proxy{},
-		together: map[*compose.Service][]*compose.Service{}, nets: map[string][]string{}, ports: map[string][]listening{},
+		together: map[*compose.Service][]*compose.Service{}, led: map[*compose.Route][]Backend{}, nets: map[string][]string{}, ports: map[string][]listening{},
 		near: map[[2]string]string{}, written: map[string][]string{}, reached: map[string]map[*compose.Service]bool{},
 	}
 	for _, name := range slices.Sorted(maps.Keys(stack.Services)) {

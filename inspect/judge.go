@@ -10,7 +10,7 @@ import (
 // Judge walks every route of the stack and reports what is wrong, worst first. A nil snapshot means
 // a verdict from the files alone; live says what became of the daemon.
 func Judge(stack *compose.Stack, snap *Snapshot, live Live, opts Options) *Report {
-	j := &judge{facts: newFacts(stack, snap)}
+	j := &judge{facts: newFacts(stack, snap), masks: map[string]string{}}
 	if live.State == LiveInspected && snap != nil && len(snap.Project) > 0 && !j.live() {
 		live.Note = "the project is stopped, so this is a verdict from the files; start it and ask again"
 	}
@@ -34,6 +34,7 @@ type judge struct {
 	*facts
 	routes []*walked
 	found  []*Finding
+	masks  map[string]string // redacted texts, by what they were
 }
 
 // walked is one route after the walk.

@@ -162,12 +162,14 @@ func depth(text []byte) (deepest int) {
 func longest(text []byte) (most int) {
 	run := 0
 	for _, c := range text {
-		if run++; bytes.IndexByte([]byte(" \t\r\n;{}"), c) >= 0 {
-			run = 0
+		switch c {
+		case ' ', '\t', '\r', '\n', ';', '{', '}':
+			most, run = max(most, run), 0
+		default:
+			run++
 		}
-		most = max(most, run)
 	}
-	return most
+	return max(most, run)
 }
 
 // open is crossplane's Open. It wants something to close even where there is an error.
