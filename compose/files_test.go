@@ -149,7 +149,7 @@ func TestOpenMissing(t *testing.T) {
 func TestOpenTooLarge(t *testing.T) {
 	c := mounted(t, "nginx", "./conf:/etc/nginx", map[string]string{"conf/large": "", "conf/most": ""})
 	for name, size := range map[string]int64{"large": maxConfigFile + 1, "most": maxConfigFile} {
-		if err := os.Truncate(filepath.Join(c.mounts[0].Source, name), size); err != nil {
+		if err := os.Truncate(filepath.Join(c.layers[len(c.layers)-1].mount.Source, name), size); err != nil {
 			t.Fatal(err)
 		}
 	}

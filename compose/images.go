@@ -9,19 +9,27 @@ import (
 // imageFamily is what is known of an image by its name: the last component of its repository,
 // whatever the registry.
 type imageFamily struct {
-	name  string         // of the repository
-	tag   string         // only tags that contain this; empty: all
-	nginx bool           // runs nginx
-	stock *regexp.Regexp // repositories that hold the official image, with its layout and entrypoint
-	ports []int          // that it listens on, as its own documentation says; empty: not fixed
+	name     string         // of the repository
+	tag      string         // only tags that contain this; empty: all
+	nginx    bool           // runs nginx
+	repo     *regexp.Regexp // repositories that have the layout; others of that name may be laid out in any way
+	layout   string         // folder of its files below stock; empty: not known
+	config   string         // container path of its configuration directory
+	main     string         // and of the file that nginx starts with
+	official bool           // nginx without modules of others, started by the official entrypoint
+	ports    []int          // that it listens on, as its own documentation says; empty: not fixed
 }
+
+// is says whether an image of the family's name is the family's: bitnami/nginx and linuxserver/nginx
+// are laid out differently from nginx.
+func (f imageFamily) is(ref string) bool { return f.repo != nil && f.repo.MatchString(repository(ref)) }
 
 // imageFamilies are tried in order. Ports are those that the image's page on its registry (EXPOSE
 // and the default configuration) names.
 var imageFamilies = []imageFamily{
 	{name: "nginx-prometheus-exporter", ports: []int{9113}},
-	{name: "nginx-unprivileged", nginx: true, stock: regexp.MustCompile(`(^|/)(nginxinc|nginx)/nginx-unprivileged$`), ports: []int{8080}},
-	{name: "nginx", nginx: true, stock: regexp.MustCompile(`^nginx$|(^|/)library/nginx$|^public\.ecr\.aws/nginx/nginx$|^[^/]+[.:][^/]+/nginx$`), ports: []int{80}},
+	{name: "nginx-unprivileged", nginx: true, repo: regexp.MustCompile(`(^|/)(nginxinc|nginx)/nginx-unprivileged$`), layout: "unprivileged", config: "/etc/nginx", official: true, ports: []int{8080}},
+	{name: "nginx", nginx: true, repo: regexp.MustCompile(`^nginx$|(^|/)library/nginx$|^public\.ecr\.aws/nginx/nginx$|^[^/]+[.:][^/]+/nginx$`), layout: "nginx", config: "/etc/nginx", official: true, ports: []int{80}},
 	{name: "openresty", nginx: true, ports: []int{80}},
 	{name: "angie", nginx: true, ports: []int{80}},
 	{name: "swag", nginx: true, ports: []int{80, 443}},
@@ -70,13 +78,6 @@ func family(ref string) imageFamily {
 		}
 	}
 	return imageFamily{}
-}
-
-// isStock says whether an image is the official nginx, from whatever registry: bitnami/nginx and
-// linuxserver/nginx are laid out differently.
-func isStock(ref string) bool {
-	pattern := family(ref).stock
-	return pattern != nil && pattern.MatchString(repository(ref))
 }
 
 // ImagePorts gives the ports that a well-known image listens on unless it is told otherwise; nil

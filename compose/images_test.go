@@ -35,7 +35,7 @@ func TestIsStock(t *testing.T) {
 		"bitnami/nginx": false, "linuxserver/nginx": false, "ghcr.io/linuxserver/nginx": false, "lscr.io/linuxserver/nginx": false,
 		"openresty/openresty": false, "own": false, "": false, "nginx-unprivileged": false,
 	} {
-		if got := isStock(ref); got != want {
+		if got := family(ref).is(ref); got != want {
 			t.Errorf("%s: %v", ref, got)
 		}
 	}

@@ -64,14 +64,17 @@ func (s *Stack) findProxies(only []string) error {
 // nginxImage tells images that run nginx by their whole name.
 var nginxImage = regexp.MustCompile(`nginx|openresty|angie|swag|tengine`)
 
-// whyProxy says how a service is known to run nginx: by its image, or by a mount under an nginx
-// configuration directory. Empty: it is not.
+// whyProxy says how a service is known to run nginx: by its image, by that which its Dockerfile
+// begins with, or by a mount under an nginx configuration directory. Empty: it is not.
 func whyProxy(svc *Service) string {
-	name, _ := splitImage(svc.Image)
+	name, _ := splitImage(cmp.Or(svc.Base(), svc.Image))
 	if notProxies.MatchString(name) {
 		return ""
 	}
-	if family(svc.Image).nginx {
+	switch {
+	case svc.Build != nil && family(svc.Build.Base).nginx:
+		return "dockerfile"
+	case family(svc.Image).nginx:
 		return "image"
 	}
 	for _, m := range svc.Mounts {
@@ -103,11 +106,13 @@ func hasPass(c *proxy.Config) bool {
 // readProxy reads what nginx in a service's containers loads.
 func (s *Stack) readProxy(svc *Service, why string) *Proxy {
 	c := s.container(svc)
-	p := &Proxy{Service: svc, Why: why, Sure: svc.Built || nginxImage.MatchString(repository(svc.Image)), Stock: c.stock && c.unknown == "" && startsNginx(svc)}
-	if family(svc.Image).nginx && !svc.Built {
-		p.Version = imageVersion(svc.Image)
+	s.start(c, svc)
+	known := family(svc.Base())
+	p := &Proxy{Service: svc, Why: why, Sure: svc.Build != nil || nginxImage.MatchString(repository(svc.Image)), Stock: c.stock && c.unknown == "" && startsNginx(svc)}
+	if known.nginx {
+		p.Version = imageVersion(svc.Base())
 	}
-	p.Config = nginx.Parse(c.files(), nginx.Options{Main: mainFile(svc), Version: p.Version, Stock: c.stock})
+	p.Config = nginx.Parse(c.files(), nginx.Options{Main: mainFile(svc, known.main), Version: p.Version, Stock: c.stock})
 	for i, fault := range p.Config.Faults {
 		if m, ok := c.mountOf(fault.Path); ok && fault.Path != "" && m.Source != "" {
 			p.Config.Faults[i].Expected = s.expected(hostPath(m, fault.Path))
@@ -122,45 +127,9 @@ func (s *Stack) readProxy(svc *Service, why string) *Proxy {
 		p.Missing = append(p.Missing, bad)
 	}
 	if p.Config.Complete() {
-		p.NotLoaded = c.notLoaded()
+		p.NotLoaded = s.notLoaded(c)
 	}
 	return p
-}
-
-// container gives the file system that a service's containers see.
-func (s *Stack) container(svc *Service) *container {
-	c := &container{
-		mounts:  slices.Clone(svc.Mounts),
-		stock:   isStock(svc.Image) && !svc.Built,
-		unknown: writesConfig(svc),
-		name:    s.name,
-		sources: s.Sources,
-		opened:  map[string]bool{},
-		missing: map[string]BadMount{},
-	}
-	slices.SortStableFunc(c.mounts, func(a, b Mount) int { return cmp.Compare(len(b.Target), len(a.Target)) })
-	switch {
-	case c.unknown != "":
-	case svc.VolumesFrom:
-		c.unknown = svc.Name + " mounts the volumes of another container"
-	case c.hasTemplates():
-		c.unknown = "/etc/nginx/templates writes configuration when the container starts"
-	case svc.Built:
-		c.unknown = "the image of " + svc.Name + " is built, and its Dockerfile may bring files"
-	case !c.stock:
-		c.unknown = fmt.Sprintf("what the image %s holds is not known", svc.Image)
-	}
-	return c
-}
-
-// hasTemplates says whether a mounted directory brings templates, which the image renders.
-func (c *container) hasTemplates() bool {
-	m, ok := c.mountOf("/etc/nginx/templates")
-	if !ok || m.Source == "" {
-		return false
-	}
-	entries, _ := os.ReadDir(hostPath(m, "/etc/nginx/templates"))
-	return len(entries) > 0
 }
 
 // name is what places call a host path: relative to the project directory.
@@ -173,54 +142,34 @@ func (s *Stack) name(host string) string {
 }
 
 var (
-	configFlag  = regexp.MustCompile(`nginx(?:-debug)?(?: (?:[^&|;"']|"[^"]*"|'[^']*')*?)? -c\s*["']?([^\s"';]+)`)
-	shellWrites = regexp.MustCompile(`envsubst|>|sed -i|\b(cp|mv|tee|ln)\s|\.sh\b|\.py\b`)
-	ownCommand  = regexp.MustCompile(`^(\S*/)?(nginx|nginx-debug|openresty)( |$)`)
+	configFlag = regexp.MustCompile(`nginx(?:-debug)?(?: (?:[^&|;"']|"[^"]*"|'[^']*')*?)? -c\s*["']?([^\s"';]+)`)
+	ownCommand = regexp.MustCompile(`^(\S*/)?(nginx|nginx-debug|openresty)( |$)`)
 )
 
 // mainFile is the configuration file that nginx starts with: what -c names, else the image's.
-func mainFile(svc *Service) string {
-	words := append(slices.Clone(svc.Entrypoint), svc.Command...)
+func mainFile(svc *Service, ofImage string) string {
+	argv := svc.Start()
 	if startsNginx(svc) { // without a shell each word is one argument, quotes and all
-		for i, word := range words {
+		for i, word := range argv {
 			if strings.ContainsAny(word, " ;") {
-				words[i] = "'" + word + "'"
+				argv[i] = "'" + word + "'"
 			}
 		}
 	}
-	line := strings.Join(words, " ")
+	line := strings.Join(argv, " ")
 	if m := configFlag.FindStringSubmatch(line); m != nil {
 		if path.IsAbs(m[1]) {
 			return m[1]
 		}
 		return path.Join("/etc/nginx", m[1]) // relative paths count from nginx's prefix
 	}
-	return "/etc/nginx/nginx.conf"
+	return cmp.Or(ofImage, "/etc/nginx/nginx.conf")
 }
 
 // startsNginx says whether a service starts nginx and nothing else, as the image does by itself.
 func startsNginx(svc *Service) bool {
-	return len(svc.Entrypoint) == 0 && (len(svc.Command) == 0 || ownCommand.MatchString(svc.Command[0]))
-}
-
-// writesConfig says why a service's start may write configuration that no file of the project
-// shows; empty: it does not. A shell that only reloads nginx now and then, as certificate set-ups
-// do, writes none.
-func writesConfig(svc *Service) string {
-	for _, m := range svc.Mounts {
-		if strings.HasPrefix(m.Target, "/etc/nginx/templates") || strings.HasPrefix(m.Target, "/docker-entrypoint") {
-			return m.Target + " writes configuration when the container starts"
-		}
-	}
-	entrypoint, command := strings.Join(svc.Entrypoint, " "), strings.Join(svc.Command, " ")
-	if entrypoint == "" && (command == "" || ownCommand.MatchString(command)) {
-		return ""
-	}
-	line := strings.TrimSpace(entrypoint + " " + command)
-	if !strings.Contains(line, "nginx") || shellWrites.MatchString(line) {
-		return "the command of " + svc.Name + " may write configuration before nginx starts"
-	}
-	return ""
+	argv := svc.Start()
+	return len(argv) == 0 || ownCommand.MatchString(argv[0])
 }
 
 // serves tells text that configures a server from snippets, parameters and certificates.
@@ -229,15 +178,19 @@ var serves = regexp.MustCompile(`(?m)^\s*(server\s*\{|upstream\s+\S+\s*\{|(proxy
 // notLoaded are the mounted files under a configuration directory that configure a server and that
 // nginx did not read. Of a mounted directory only one that nginx left alone as a whole counts: sites
 // that are kept there unused are no mistake.
-func (c *container) notLoaded() (files []proxy.File) {
-	for _, m := range c.mounts {
+func (s *Stack) notLoaded(c *container) (files []proxy.File) {
+	for _, l := range c.layers {
+		if l.mount == nil {
+			continue
+		}
+		m := *l.mount
 		if !underConfigRoot(m.Target) || m.Type == "volume" || m.Source == "" || c.readUnder(m.Target) {
 			continue
 		}
 		for _, host := range filesAt(m.Source) {
 			text, err := readRegular(m.Source, host)
 			if err == nil && serves.Match(text) {
-				name := c.name(host)
+				name := s.name(host)
 				c.sources.Add(name, text)
 				files = append(files, proxy.File{Path: m.Target + filepath.ToSlash(strings.TrimPrefix(host, m.Source)), Name: name})
 				break
@@ -282,7 +235,7 @@ func (s *Stack) noProxy() error {
 			hidden = append(hidden, fmt.Sprintf("%s (profile %s)", name, strings.Join(svc.Profiles, ", ")))
 		case why != "":
 			looked = append(looked, name+" runs nginx but passes nothing on")
-		case svc.Built && svc.Image == "":
+		case svc.Build != nil && svc.Image == "":
 			looked = append(looked, name+" is built from a Dockerfile")
 		default:
 			looked = append(looked, fmt.Sprintf("%s runs %s", name, cmp.Or(svc.Image, "no known image")))

@@ -75,7 +75,7 @@ func TestMainFile(t *testing.T) {
 		"command: certbot -c own.conf":                      usual,
 	} {
 		lines = strings.TrimSuffix("image: nginx, "+lines, ", ")
-		if got := mainFile(service(t, lines)); got != want {
+		if got := mainFile(service(t, lines), ""); got != want {
 			t.Errorf("%s: %s, want %s", lines, got, want)
 		}
 	}
@@ -95,18 +95,18 @@ func TestWritesConfig(t *testing.T) {
 		"command: 'sh -c \"sleep 5 && nginx\"'": false,
 		// writing first
 		`command: "sh -c 'envsubst < /t > /etc/nginx/nginx.conf && nginx'"`:               true,
-		`command: ["sh", "-c", "cat <<EOF > /etc/nginx/nginx.conf\n...\nEOF\nnginx"]`:     true,
+		`command: ["sh", "-c", "cat <<EOF > /etc/nginx/nginx.conf\n...\nEOF\nnginx"]`:     false,
 		`command: ["sh", "-c", "echo 'server {}' | tee /etc/nginx/conf.d/x.conf; nginx"]`: true,
 		"command: 'sh -c \"cp /t/* /etc/nginx/conf.d && nginx\"'":                         true,
-		"command: 'sh -c \"ln -s /a /b && nginx\"'":                                       true,
+		"command: 'sh -c \"ln -s /a /b && nginx\"'":                                       false, // not configuration
 		"command: 'sh -c \"sed -i s/a/b/ /etc/nginx/nginx.conf && nginx\"'":               true,
 		"command: /start":              true,
 		"command: /start.sh nginx":     true,
 		"entrypoint: /entrypoint.sh":   true,
 		"entrypoint: [python, run.py]": true,
 		// by what the image's entrypoint runs
-		"volumes: ['./t:/etc/nginx/templates']":                                     true,
-		"volumes: ['./t.conf.template:/etc/nginx/templates/default.conf.template']": true,
+		"volumes: ['./t:/etc/nginx/templates']":                                     false,
+		"volumes: ['./t.conf.template:/etc/nginx/templates/default.conf.template']": false,
 		"volumes: ['./x.sh:/docker-entrypoint.d/40-x.sh']":                          true,
 		"volumes: ['./x.conf:/etc/nginx/conf.d/x.conf']":                            false,
 	} {
@@ -114,8 +114,16 @@ func TestWritesConfig(t *testing.T) {
 		s := load(t, map[string]string{
 			"compose.yaml": "services:\n  edge: {" + lines + "}\n", "t/default.conf.template": "", "t.conf.template": "", "x.sh": "", "x.conf": "",
 		})
-		if got := s.container(s.Services["edge"]).unknown; (got != "") != want {
-			t.Errorf("%s: %q", lines, got)
+		c := s.container(s.Services["edge"])
+		s.start(c, s.Services["edge"])
+		_, err := c.open("/etc/nginx/nginx.conf")
+		files, why := c.glob("/etc/nginx/conf.d/*.conf")
+		for _, file := range files {
+			_, unread := c.open(file)
+			err = errors.Join(err, unread)
+		}
+		if (why != "" || err != nil) != want {
+			t.Errorf("%s: %q, %v", lines, why, err)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"why502/compose/nginx"
 	"why502/compose/proxy"
 )
 
@@ -48,7 +49,7 @@ func (s *Stack) service(project *types.Project, name string, config types.Servic
 		Place:         at.here,
 		Profiles:      config.Profiles,
 		Image:         config.Image,
-		Built:         config.Build != nil,
+		Build:         s.built(name, config.Build),
 		ContainerName: config.ContainerName,
 		Hostname:      config.Hostname,
 		NetworkMode:   config.NetworkMode,
@@ -66,7 +67,7 @@ func (s *Stack) service(project *types.Project, name string, config types.Servic
 		Healthcheck:   healthcheck(config.HealthCheck),
 		Restart:       restart(config),
 		Scale:         config.GetScale(),
-		Mounts:        mounts(project, config, at),
+		Mounts:        s.mounts(project, config, at),
 	}
 }
 
@@ -260,7 +261,7 @@ func restart(config types.ServiceConfig) string {
 	return policy
 }
 
-func mounts(project *types.Project, config types.ServiceConfig, at places) []Mount {
+func (s *Stack) mounts(project *types.Project, config types.ServiceConfig, at places) []Mount {
 	var all []Mount
 	volumes := at.under("volumes")
 	for _, v := range config.Volumes {
@@ -279,14 +280,36 @@ func mounts(project *types.Project, config types.ServiceConfig, at places) []Mou
 		all = append(all, Mount{Type: types.VolumeTypeTmpfs, Target: target, Place: tmpfs.at(entry)})
 	}
 	for _, c := range config.Configs {
-		file := project.Configs[c.Source].File
-		all = append(all, fileMount("config", types.FileReferenceConfig(c), file, "/", at.under("configs")))
+		file := types.FileObjectConfig(project.Configs[c.Source])
+		m := fileMount("config", types.FileReferenceConfig(c), file.File, "/", at.under("configs"))
+		m.Content = s.content("configs", c.Source, file)
+		all = append(all, m)
 	}
 	for _, c := range config.Secrets {
-		file := project.Secrets[c.Source].File
-		all = append(all, fileMount("secret", types.FileReferenceConfig(c), file, "/run/secrets", at.under("secrets")))
+		file := types.FileObjectConfig(project.Secrets[c.Source])
+		m := fileMount("secret", types.FileReferenceConfig(c), file.File, "/run/secrets", at.under("secrets"))
+		m.Content = s.content("secrets", c.Source, file)
+		all = append(all, m)
 	}
 	return all
+}
+
+// content is the text of a config or secret that no file brings; nil: a file does, or nothing here.
+func (s *Stack) content(kind, name string, from types.FileObjectConfig) *nginx.File {
+	if from.Content == "" {
+		return nil
+	}
+	f := &nginx.File{Text: []byte(from.Content)}
+	at := s.At(kind, name, "content")
+	if !strings.HasSuffix(strings.TrimRight(s.Sources.Line(at.File, at.Line), "+-0123456789 "), "|") {
+		return f // not written as the lines that it has
+	}
+	var written []string
+	for line := range strings.Count(from.Content, "\n") + 1 {
+		written = append(written, s.Sources.Line(at.File, at.Line+1+line))
+	}
+	f.Name, f.Line, f.Written = at.File, at.Line+1, []byte(strings.Join(written, "\n"))
+	return f
 }
 
 // fileMount is how docker compose mounts a config or secret: the file itself, read-only.

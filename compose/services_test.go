@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"testing"
 
+	"why502/compose/nginx"
 	"why502/compose/proxy"
 )
 
@@ -114,20 +115,20 @@ volumes:
 	}, "CONF=./conf")
 	host := func(name string) string { return filepath.Join(s.Directory, name) }
 	check(t, s.Services["a"].Mounts, []Mount{
-		{"bind", host("nginx.conf"), "/etc/nginx/nginx.conf", true, true, at(5, 9)},
-		{"bind", host("conf"), "/etc/nginx/conf.d", false, true, at(6, 9)},
-		{"bind", host("other"), "/html", false, true, override(3, 15)},
-		{"volume", "data", "/data", false, false, at(8, 9)},
-		{"volume", "", "/cache", false, false, at(9, 9)},
-		{"tmpfs", "", "/scratch", false, false, at(10, 9)},
-		{"tmpfs", "", "/run", false, false, at(12, 13)},
-		{"tmpfs", "", "/tmp", false, false, at(12, 19)},
-		{"config", host("site.conf"), "/site", true, false, at(14, 9)},
-		{"config", host("site.conf"), "/etc/site.conf", true, false, at(15, 9)},
-		{"config", "", "/inline", true, false, at(16, 9)},
-		{"secret", host("tls.key"), "/run/secrets/key", true, false, at(18, 9)},
-		{"secret", host("tls.key"), "/run/secrets/tls.key", true, false, at(19, 9)},
-		{"secret", host("tls.key"), "/etc/tls.key", true, false, at(20, 9)},
+		{"bind", host("nginx.conf"), "/etc/nginx/nginx.conf", true, true, at(5, 9), nil},
+		{"bind", host("conf"), "/etc/nginx/conf.d", false, true, at(6, 9), nil},
+		{"bind", host("other"), "/html", false, true, override(3, 15), nil},
+		{"volume", "data", "/data", false, false, at(8, 9), nil},
+		{"volume", "", "/cache", false, false, at(9, 9), nil},
+		{"tmpfs", "", "/scratch", false, false, at(10, 9), nil},
+		{"tmpfs", "", "/run", false, false, at(12, 13), nil},
+		{"tmpfs", "", "/tmp", false, false, at(12, 19), nil},
+		{"config", host("site.conf"), "/site", true, false, at(14, 9), nil},
+		{"config", host("site.conf"), "/etc/site.conf", true, false, at(15, 9), nil},
+		{"config", "", "/inline", true, false, at(16, 9), &nginx.File{Text: []byte("server {}")}},
+		{"secret", host("tls.key"), "/run/secrets/key", true, false, at(18, 9), nil},
+		{"secret", host("tls.key"), "/run/secrets/tls.key", true, false, at(19, 9), nil},
+		{"secret", host("tls.key"), "/etc/tls.key", true, false, at(20, 9), nil},
 	})
 }
 

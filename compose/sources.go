@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"why502/compose/nginx"
 )
 
 // Sources is the text of the project's files, by the name that places use.
@@ -15,6 +17,17 @@ type Source struct{ lines []string }
 // Add keeps the text of a file. Later additions under the same name replace earlier ones.
 func (s Sources) Add(name string, text []byte) {
 	s[name] = &Source{lines: strings.Split(string(text), "\n")}
+}
+
+// keep keeps the text of a configuration file, as its author wrote it.
+func (s Sources) keep(f *nginx.File) {
+	switch {
+	case f.Name == "" || f.Line > 0: // a part of a file that is kept already
+	case f.Written != nil:
+		s.Add(f.Name, f.Written)
+	default:
+		s.Add(f.Name, f.Text)
+	}
 }
 
 // Line returns line n of a file, counted from 1, without its line ending; "" where there is none.

@@ -3,8 +3,11 @@
 package compose
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
+	"why502/compose/nginx"
 	"why502/compose/proxy"
 )
 
@@ -59,7 +62,7 @@ type Service struct {
 	Disabled      bool     // by a profile that is not active
 	Profiles      []string // empty: always enabled
 	Image         string
-	Built         bool // has a build section
+	Build         *Image // what its build section makes; nil: the image is not built here
 	ContainerName string
 	Hostname      string
 	NetworkMode   string       // "", host, none, bridge, service:NAME, container:NAME
@@ -78,6 +81,51 @@ type Service struct {
 	Restart       string   // policy: "", no, always, on-failure, unless-stopped
 	Scale         int      // replicas; 1 unless said otherwise
 	Mounts        []Mount
+}
+
+// Base is the image that a service runs, or that the last stage of its Dockerfile comes from; empty:
+// not known.
+func (s *Service) Base() string {
+	if s.Build != nil {
+		return s.Build.Base
+	}
+	return s.Image
+}
+
+// Start is the command line that a service's container starts: entrypoint and command of the Compose
+// files, else those of the Dockerfile; nil: those of the image.
+func (s *Service) Start() []string {
+	entrypoint, command := s.Entrypoint, s.Command
+	if s.Build != nil && entrypoint == nil {
+		entrypoint = s.Build.Entrypoint
+		if command == nil {
+			command = s.Build.Command
+		}
+	}
+	return append(slices.Clone(entrypoint), command...)
+}
+
+// Variables are the environment of a service's container: that of the Dockerfile, and over it that of
+// the Compose files.
+func (s *Service) Variables() map[string]Value {
+	if s.Build == nil {
+		return s.Environment
+	}
+	all := maps.Clone(s.Build.Environment)
+	if all == nil {
+		return s.Environment
+	}
+	maps.Copy(all, s.Environment)
+	return all
+}
+
+// variables are the same without their places.
+func (s *Service) variables() map[string]string {
+	all := map[string]string{}
+	for name, v := range s.Variables() {
+		all[name] = v.Text
+	}
+	return all
 }
 
 // Value is a value of the Compose files and where it stands.
@@ -131,6 +179,7 @@ type Mount struct {
 	ReadOnly bool
 	Create   bool // a missing bind source is made, as a directory (short syntax)
 	Place    proxy.Place
+	Content  *nginx.File // of a config or secret whose text the Compose files or a variable give; nil: it is a file
 }
 
 // Network is one network of the project.
@@ -146,7 +195,7 @@ type Network struct {
 // Proxy is a service that runs nginx and hands requests on.
 type Proxy struct {
 	Service   *Service
-	Why       string // how it was known: image, mount, flag
+	Why       string // how it was known: image, dockerfile, mount, flag
 	Sure      bool   // its image is known to be an nginx, or is built by the project
 	Stock     bool   // a stock nginx image with its own command: nothing but nginx runs in it
 	Version   string // of nginx, from the image's tag ("1.27"); empty: unknown, the latest is assumed

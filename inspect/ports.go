@@ -54,12 +54,13 @@ func (f *facts) evidence(svc *compose.Service) (found []listening) {
 		}
 		return found
 	}
-	for _, name := range slices.Sorted(maps.Keys(svc.Environment)) {
-		if v := svc.Environment[name]; portVariable.MatchString(name) {
+	environment := svc.Variables()
+	for _, name := range slices.Sorted(maps.Keys(environment)) {
+		if v := environment[name]; portVariable.MatchString(name) {
 			add(1, name+"="+v.Text, v.Place, numbers(portInText, v.Text)...)
 		}
 	}
-	line := strings.Join(append(slices.Clone(svc.Entrypoint), svc.Command...), " ")
+	line := strings.Join(svc.Start(), " ")
 	add(2, "its command", f.stack.At("services", svc.Name, "command"), append(numbers(portFlag, line), numbers(bareFlag, line)...)...)
 	for _, p := range svc.Ports {
 		if p.Protocol == "tcp" {
@@ -70,9 +71,12 @@ func (f *facts) evidence(svc *compose.Service) (found []listening) {
 		add(4, "expose", e.Place, e.Port)
 	}
 	add(5, "its health check", f.stack.At("services", svc.Name, "healthcheck"), numbers(localURL, strings.Join(svc.Healthcheck, " "))...)
-	if !svc.Built {
-		add(6, "the image "+svc.Image, svc.Place, compose.ImagePorts(svc.Image)...)
+	if svc.Build != nil {
+		for _, e := range svc.Build.Ports {
+			add(6, "EXPOSE", e.Place, e.Port)
+		}
 	}
+	add(6, "the image "+svc.Base(), svc.Place, compose.ImagePorts(svc.Base())...)
 	slices.SortStableFunc(found, func(a, b listening) int { return cmp.Compare(a.rank, b.rank) })
 	return found
 }

@@ -51,7 +51,7 @@ expose, health check or image. A pass without a port means 80.`,
 			return nil
 		}
 		found, ok := c.listensOnPort(svc, b.Port)
-		if ok || len(found) == 0 || found[0].rank > 0 && saysPort(svc, b.Port) || svc.Built && found[0].rank > 2 {
+		if ok || len(found) == 0 || found[0].rank > 0 && saysPort(svc, b.Port) || svc.Build != nil && found[0].rank > 2 {
 			return nil // a Dockerfile may say otherwise
 		}
 		best := found[0]

@@ -3,6 +3,7 @@ package nginx
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"why502/compose/proxy"
@@ -12,11 +13,16 @@ import (
 type source struct {
 	name   string // as in Place.File; empty for a file of the image
 	text   []byte
-	starts []int // of each line
+	starts []int    // of each line
+	first  int      // line of the file of that name at which the text begins
+	lines  []string // as written, where that differs from the text
 }
 
 func newSource(f *File) *source {
-	s := &source{name: f.Name, text: f.Text, starts: []int{0}}
+	s := &source{name: f.Name, text: f.Text, starts: []int{0}, first: max(f.Line, 1)}
+	if f.Written != nil {
+		s.lines = strings.Split(string(f.Written), "\n")
+	}
 	for i, c := range f.Text {
 		if c == '\n' {
 			s.starts = append(s.starts, i+1)
@@ -55,8 +61,39 @@ func (s *source) at(offset int) proxy.Place {
 	if exact {
 		line++
 	}
-	column := 1 + utf8.RuneCount(s.text[s.starts[line-1]:offset])
-	return proxy.Place{File: s.name, Line: line, Column: column}
+	before := string(s.text[s.starts[line-1]:offset])
+	if line <= len(s.lines) {
+		before = s.lines[line-1][:written(s.lines[line-1], s.line(line), len(before))]
+	}
+	return proxy.Place{File: s.name, Line: line + s.first - 1, Column: 1 + utf8.RuneCountInString(before)}
+}
+
+// written finds, for an offset in a line, that in the line as it was written, before variables in it
+// were filled in. What is in a variable's value is where the variable is.
+func written(was, is string, offset int) int {
+	begin, end := 0, 0
+	for begin < min(len(was), len(is)) && was[begin] == is[begin] {
+		begin++
+	}
+	for end < min(len(was), len(is))-begin && was[len(was)-1-end] == is[len(is)-1-end] {
+		end++
+	}
+	switch {
+	case offset <= begin:
+		return offset
+	case len(is)-offset <= end:
+		return len(was) - (len(is) - offset)
+	}
+	return max(0, strings.LastIndexByte(was[:min(begin+1, len(was))], '$'))
+}
+
+// line is the text of a line, counted from 1.
+func (s *source) line(n int) string {
+	text := s.text[s.starts[n-1]:]
+	if i := bytes.IndexByte(text, '\n'); i >= 0 {
+		text = text[:i]
+	}
+	return string(text)
 }
 
 // place is where a text stands on a line; where it begins, if it is not there.
