@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -22,6 +24,8 @@ import (
 	"time"
 
 	"why502/compose"
+	"why502/compose/nginx"
+	"why502/compose/proxy"
 )
 
 // A scenario with a play.txt is played on the Docker engine that the docker command reaches. The
@@ -253,7 +257,7 @@ func (p *play) cleanUp() {
 	if strangers, _ := p.docker(ctx, "ps", "-aq", "--filter", "name="+p.project); strangers != "" {
 		p.docker(ctx, append([]string{"rm", "-f", "-v"}, strings.Fields(strangers)...)...)
 	}
-	if out, err := p.docker(ctx, "compose", "--profile", "*", "down", "-v", "-t", "0", "--remove-orphans"); err != nil {
+	if out, err := p.docker(ctx, "compose", "--profile", "*", "down", "-v", "-t", "0", "--remove-orphans", "--rmi", "local"); err != nil {
 		p.t.Errorf("docker compose down: %v\n%s", err, out)
 	}
 	for _, network := range p.networks {
@@ -385,11 +389,79 @@ func (p *play) compare(asked map[string]string) {
 			p.predicts("from the files", p.static, address, status)
 		}
 	}
+	p.loads()
 	for _, request := range p.daemon.requests() {
 		if method, _, _ := strings.Cut(request, " "); method != http.MethodGet && method != http.MethodHead {
 			p.t.Errorf("the daemon was asked to %s", request)
 		}
 	}
+}
+
+// loads holds what was read from the files against what nginx -T prints in the containers that run.
+func (p *play) loads() {
+	for _, edge := range p.stack.Proxies {
+		service := edge.Service.Name
+		if !edge.Config.Complete() || p.state(service) != "running" {
+			continue
+		}
+		dump, err := p.docker(p.t.Context(), "compose", "exec", "-T", service, "nginx", "-T")
+		if err != nil {
+			p.t.Errorf("nginx -T in %s: %v\n%s", service, err, dump)
+			continue
+		}
+		real := nginx.Parse(dumped(dump), nginx.Options{Version: edge.Version, Stock: edge.Stock})
+		if got, want := passes(edge.Config), passes(real); !slices.Equal(got, want) {
+			p.t.Errorf("%s: read from the files:\n%s\nnginx -T:\n%s", service, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}
+
+// dumped are the files that nginx -T prints, each behind a line with its path.
+func dumped(text string) nginx.Files {
+	files := map[string]string{}
+	for _, part := range strings.Split(text, "# configuration file ")[1:] {
+		name, content, _ := strings.Cut(part, ":\n")
+		files[name] = content
+	}
+	open := func(name string) (*nginx.File, error) {
+		if content, ok := files[name]; ok {
+			return &nginx.File{Name: name, Text: []byte(content)}, nil
+		}
+		return nil, fs.ErrNotExist
+	}
+	glob := func(pattern string) (matches []string, unknown string) {
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			if ok, _ := path.Match(pattern, name); ok {
+				matches = append(matches, name)
+			}
+		}
+		return matches, ""
+	}
+	return nginx.Files{Open: open, Glob: glob}
+}
+
+// passes are the lines "listen, server, location, pass" of a configuration.
+func passes(c *proxy.Config) (lines []string) {
+	add := func(s *proxy.Server, location string, passes []*proxy.Pass) {
+		for _, pass := range passes {
+			for _, l := range s.Listens {
+				lines = append(lines, fmt.Sprintf("%s %d %s %s %s %s", l.Address, l.Port, l.Socket, s.Names, location, pass))
+			}
+		}
+	}
+	var inside func(s *proxy.Server, locations []*proxy.Location)
+	inside = func(s *proxy.Server, locations []*proxy.Location) {
+		for _, loc := range locations {
+			add(s, loc.String(), loc.Passes)
+			inside(s, loc.Locations)
+		}
+	}
+	for _, s := range c.Servers {
+		add(s, "", s.Passes)
+		inside(s, s.Locations)
+	}
+	slices.Sort(lines)
+	return lines
 }
 
 // failures are the answers that a route can be predicted to give.
