@@ -99,7 +99,7 @@ func TestWritesConfig(t *testing.T) {
 		`command: ["sh", "-c", "echo 'server {}' | tee /etc/nginx/conf.d/x.conf; nginx"]`: true,
 		"command: 'sh -c \"cp /t/* /etc/nginx/conf.d && nginx\"'":                         true,
 		"command: 'sh -c \"ln -s /a /b && nginx\"'":                                       false, // not configuration
-		"command: 'sh -c \"sed -i s/a/b/ /etc/nginx/nginx.conf && nginx\"'":               true,
+		"command: 'sh -c \"sed -i s/a.c/b/ /etc/nginx/nginx.conf && nginx\"'":             true,
 		"command: /start":              true,
 		"command: /start.sh nginx":     true,
 		"entrypoint: /entrypoint.sh":   true,
@@ -107,12 +107,13 @@ func TestWritesConfig(t *testing.T) {
 		// by what the image's entrypoint runs
 		"volumes: ['./t:/etc/nginx/templates']":                                     false,
 		"volumes: ['./t.conf.template:/etc/nginx/templates/default.conf.template']": false,
-		"volumes: ['./x.sh:/docker-entrypoint.d/40-x.sh']":                          true,
+		"volumes: ['./x.sh:/docker-entrypoint.d/40-x.sh']":                          false, // it is empty
+		"volumes: ['./own.sh:/docker-entrypoint.d/40-own.sh']":                      true,
 		"volumes: ['./x.conf:/etc/nginx/conf.d/x.conf']":                            false,
 	} {
 		lines = strings.TrimSuffix("image: nginx, "+lines, ", ")
 		s := load(t, map[string]string{
-			"compose.yaml": "services:\n  edge: {" + lines + "}\n", "t/default.conf.template": "", "t.conf.template": "", "x.sh": "", "x.conf": "",
+			"compose.yaml": "services:\n  edge: {" + lines + "}\n", "t/default.conf.template": "", "t.conf.template": "", "x.sh": "", "own.sh": "#!/bin/sh\nmake-config\n", "x.conf": "",
 		})
 		c := s.container(s.Services["edge"])
 		s.start(c, s.Services["edge"])

@@ -1,7 +1,9 @@
 package compose
 
 import (
+	"cmp"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -12,7 +14,8 @@ import (
 
 // command is one simple command of a shell script.
 type command struct {
-	args   []string // words without their quotes; what a variable would give stays as written
+	args   []string // words without their quotes; a variable stays as "${NAME}"
+	sets   []string // NAME=value, of an assignment or an export
 	in     string   // file of <
 	out    string   // file of > and >>
 	text   *string  // here-document
@@ -44,6 +47,8 @@ func inStatement(s *syntax.Stmt, maybe bool) (all []command) {
 		all = inStatements(c.Stmts, maybe)
 	case nil:
 		all = append(all, simple(s, &syntax.CallExpr{}, maybe))
+	case *syntax.DeclClause: // export, local, readonly
+		all = append(all, command{sets: assignments(c.Args), maybe: maybe})
 	default: // an if, a loop, a function: it may run, or not, or several times
 		syntax.Walk(c, func(n syntax.Node) bool {
 			if inner, ok := n.(*syntax.Stmt); ok {
@@ -64,7 +69,7 @@ func inStatements(list []*syntax.Stmt, maybe bool) (all []command) {
 }
 
 func simple(s *syntax.Stmt, call *syntax.CallExpr, maybe bool) command {
-	c := command{maybe: maybe}
+	c := command{maybe: maybe, sets: assignments(call.Assigns)}
 	for _, w := range call.Args {
 		c.args = append(c.args, wordText(w))
 	}
@@ -85,6 +90,15 @@ func simple(s *syntax.Stmt, call *syntax.CallExpr, maybe bool) command {
 		}
 	}
 	return c
+}
+
+func assignments(list []*syntax.Assign) (sets []string) {
+	for _, a := range list {
+		if a.Name != nil && !a.Naked && a.Value != nil {
+			sets = append(sets, a.Name.Value+"="+wordText(a.Value))
+		}
+	}
+	return sets
 }
 
 // wordText is a word without its quotes.
@@ -122,6 +136,7 @@ type runner struct {
 	files *container
 	dir   string            // working directory
 	env   map[string]string // nil: not known
+	vague map[string]bool   // variables whose values are not known
 	who   string            // whose script it is, for what cannot be known: "the command of edge"
 }
 
@@ -137,6 +152,34 @@ func ran(files *container, dir, script, who string) []*layer {
 		r.run(c)
 	}
 	return r.files.layers[before:]
+}
+
+// filled is a command with its variables filled in, as far as they are known.
+func (r *runner) filled(c command) command {
+	fill := func(text string) string {
+		return shellVariable.ReplaceAllStringFunc(text, func(use string) string {
+			if value, ok := r.env[variableName(use)]; ok && strings.HasPrefix(use, "${") {
+				return value
+			}
+			return use
+		})
+	}
+	program := ""
+	if len(c.args) > 0 {
+		program = path.Base(c.args[0])
+	}
+	if program != "envsubst" { // its argument names variables
+		c.args = slices.Clone(c.args)
+		for i := range c.args {
+			c.args[i] = fill(c.args[i])
+		}
+	}
+	c.in, c.out = fill(c.in), fill(c.out)
+	c.sets = slices.Clone(c.sets)
+	for i := range c.sets {
+		c.sets[i] = fill(c.sets[i])
+	}
+	return c
 }
 
 func (r *runner) path(p string) string {
@@ -155,13 +198,32 @@ func (r *runner) obscure(at string) {
 	for strings.ContainsAny(at, "$*?[…") {
 		at = path.Dir(at)
 	}
-	if underConfigRoot(at) {
-		r.put(at, unknownTree(r.who+" writes "+at))
+	if at == "/" {
+		r.files.unknown = cmp.Or(r.files.unknown, r.who+" writes to a path that is not known")
+		return
 	}
+	r.put(at, unknownTree(r.who+" writes "+at))
+}
+
+// mayWrite says whether a tool that is told a path may change configuration there.
+func (r *runner) mayWrite(at string) bool {
+	_, err := r.files.open(at)
+	return underConfigRoot(at) || err == nil
 }
 
 // run carries out one command.
 func (r *runner) run(c command) {
+	c = r.filled(c)
+	for _, set := range c.sets {
+		name, value, _ := strings.Cut(set, "=")
+		if r.env == nil {
+			continue
+		}
+		if r.env[name], r.vague[name] = value, false; c.maybe || strings.ContainsAny(value, "$…") {
+			delete(r.env, name)
+			r.vague[name] = true
+		}
+	}
 	if c.out != "" {
 		r.write(c)
 		return
@@ -179,14 +241,51 @@ func (r *runner) run(c command) {
 		r.remove(operands, c.maybe)
 	case "cp", "mv", "ln", "install":
 		r.bring(path.Base(c.args[0]), operands, c)
+	case "sed":
+		r.substitute(c)
 	case "mkdir", "chmod", "chown", "touch", "nginx", "echo", "cat", "ls", "test", "[", "adduser", "addgroup", "setcap", "chgrp", "stat":
-	default: // sed -i, tee, any tool that is told a path
-		for _, arg := range c.args[1:] {
-			if strings.Contains(arg, "/") || underConfigRoot(r.dir) {
-				r.obscure(r.path(arg))
-			}
+	default: // tee, any tool that is told a path
+		r.touches(c.args[1:])
+	}
+}
+
+// touches says that what a tool is told may have been changed by it.
+func (r *runner) touches(args []string) {
+	for _, arg := range args {
+		if r.mayWrite(r.path(arg)) {
+			r.obscure(r.path(arg))
 		}
 	}
+}
+
+// plainText is text that means itself in a basic regular expression.
+var plainText = regexp.MustCompile(`^[^\\.*\[\]^$&]*$`)
+
+// substitute carries out sed -i 's/text/other/' FILE, where both are plain text.
+func (r *runner) substitute(c command) {
+	if len(c.args) != 4 || c.args[1] != "-i" || c.maybe {
+		r.touches(c.args[1:])
+		return
+	}
+	f, known := r.read(c.args[3])
+	parts := strings.Split(strings.TrimPrefix(c.args[2], "s"), c.args[2][min(1, len(c.args[2])):min(2, len(c.args[2]))])
+	if !known || len(parts) != 4 || parts[0] != "" || !plainText.MatchString(parts[1]) || !plainText.MatchString(parts[2]) {
+		r.touches(c.args[3:])
+		return
+	}
+	times := 1
+	if parts[3] == "g" {
+		times = -1
+	}
+	lines := strings.SplitAfter(string(f.Text), "\n")
+	for i := range lines {
+		lines[i] = strings.Replace(lines[i], parts[1], parts[2], times)
+	}
+	if f.Written == nil {
+		f.Written = f.Text
+	}
+	f.Text = []byte(strings.Join(lines, ""))
+	r.put(r.path(c.args[3]), textTree{f})
 }
 
 func (r *runner) remove(paths []string, maybe bool) {
@@ -261,10 +360,19 @@ func (r *runner) output(c command) (f nginx.File, known bool) {
 		return f, len(c.args) > 1 && !strings.HasPrefix(c.args[1], "-") && !strings.ContainsAny(string(f.Text), `\$`)
 	case "envsubst":
 		if f, known = r.read(c.in); known && r.env != nil {
-			return rendered(f, r.env, shellFormat(c.args[1:])), true
+			chosen := shellFormat(c.args[1:])
+			return rendered(f, r.env, chosen), !r.usesVague(f, chosen)
 		}
 	}
 	return f, false
+}
+
+// usesVague says whether a file uses a variable whose value is not known.
+func (r *runner) usesVague(f nginx.File, chosen func(name string) bool) bool {
+	return slices.ContainsFunc(shellVariable.FindAllString(string(f.Text), -1), func(use string) bool {
+		name := variableName(use)
+		return chosen(name) && r.vague[name]
+	})
 }
 
 func (r *runner) read(p string) (nginx.File, bool) {

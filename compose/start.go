@@ -15,38 +15,74 @@ import (
 // renders, and what a command of the project's writes before it runs nginx.
 func (s *Stack) start(c *container, svc *Service) {
 	argv := svc.Start()
+	r := &runner{files: c, dir: "/", env: svc.variables(), vague: toSet("HOSTNAME", "HOME", "PATH", "PWD"), who: "the command of " + svc.Name}
 	switch {
 	case c.stock && entrypointRuns(svc):
-		c.renderTemplates(svc.variables())
-		if names, unknown := c.list("/docker-entrypoint.d"); len(names) > 0 || unknown != "" {
-			c.unknown = cmp.Or(c.unknown, "scripts in /docker-entrypoint.d may write configuration")
-		}
+		r.entrypoint()
 	case len(argv) == 0 || ownCommand.MatchString(argv[0]):
 	default:
-		c.follows(argv, svc)
+		r.follow(argv)
 	}
 }
 
-// follows carries out the commands of a start that is not the image's own, up to that which runs nginx.
-func (c *container) follows(argv []string, svc *Service) {
-	who := "the command of " + svc.Name
-	script, known := c.script(argv)
-	list, err := commands(script)
-	if !known || err != nil {
-		c.unknown = cmp.Or(c.unknown, who+" may write configuration before nginx starts")
-		return
+// entrypoint does what docker-entrypoint.sh of the official image does: it runs the scripts in
+// /docker-entrypoint.d by their names. Of its own ones only that which renders templates matters here.
+func (r *runner) entrypoint() {
+	const dir, templates = "/docker-entrypoint.d", "20-envsubst-on-templates.sh"
+	names, unknown := r.files.list(dir)
+	if unknown != "" {
+		r.giveUp(unknown)
 	}
-	r := runner{files: c, dir: "/", env: svc.variables(), who: who}
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(append(names, templates)))) {
+		f, err := r.files.open(path.Join(dir, name))
+		switch {
+		case name == templates && err != nil:
+			r.renderTemplates()
+		case path.Ext(name) == ".sh" || path.Ext(name) == ".envsh":
+			r.who = path.Join(dir, name)
+			if err != nil {
+				r.giveUp(r.who + " cannot be read")
+			} else {
+				r.script(string(f.Text))
+			}
+		}
+	}
+}
+
+// giveUp says that anything may have been written.
+func (r *runner) giveUp(why string) { r.files.unknown = cmp.Or(r.files.unknown, why) }
+
+// follow carries out a start that is not the image's own.
+func (r *runner) follow(argv []string) {
+	if script, known := r.text(argv); known {
+		r.script(script)
+	} else {
+		r.giveUp(r.who + " may write configuration before nginx starts")
+	}
+}
+
+// script carries out the commands of a script, as far as they can be followed.
+func (r *runner) script(text string) {
+	list, err := commands(text)
+	if err != nil {
+		r.giveUp(r.who + " may write configuration before nginx starts")
+	}
+	perhaps := false // an exit may have come before
 	for _, step := range list {
 		name := ""
 		if len(step.args) > 0 {
 			name = path.Base(step.args[0])
 		}
+		step.maybe = step.maybe || perhaps
 		switch {
-		case name == "docker-entrypoint.sh" && c.stock:
-			c.renderTemplates(r.env)
+		case name == "exit" && step.maybe:
+			perhaps = true
+		case name == "exit":
+			return
+		case name == "docker-entrypoint.sh" && r.files.stock:
+			r.entrypoint()
 		case name != "" && !harmless[name]:
-			c.unknown = cmp.Or(c.unknown, who+" runs "+name+", which may write configuration before nginx starts")
+			r.giveUp(r.who + " runs " + name + ", which may write configuration before nginx starts")
 		default:
 			r.run(step)
 		}
@@ -66,8 +102,8 @@ func toSet(names ...string) map[string]bool {
 	return set
 }
 
-// script is the shell script that a start runs: that of sh -c, or a file.
-func (c *container) script(argv []string) (text string, known bool) {
+// text is the shell script that a start runs: that of sh -c, or a file.
+func (r *runner) text(argv []string) (script string, known bool) {
 	shell := slices.Contains([]string{"sh", "bash", "ash", "dash"}, path.Base(argv[0]))
 	for i, arg := range argv {
 		if shell && i > 0 && strings.HasPrefix(arg, "-") && strings.HasSuffix(arg, "c") && i+1 < len(argv) {
@@ -78,7 +114,7 @@ func (c *container) script(argv []string) (text string, known bool) {
 	if shell && len(argv) > 1 {
 		file = argv[1]
 	}
-	f, err := c.open(path.Join("/", file))
+	f, err := r.files.open(r.path(file))
 	if err != nil || bytes.IndexByte(f.Text, 0) >= 0 {
 		return "", false
 	}
@@ -105,7 +141,8 @@ func entrypointRuns(svc *Service) bool {
 }
 
 // renderTemplates does what 20-envsubst-on-templates.sh of the image does.
-func (c *container) renderTemplates(env map[string]string) {
+func (r *runner) renderTemplates() {
+	c, env := r.files, r.env
 	dir := cmp.Or(env["NGINX_ENVSUBST_TEMPLATE_DIR"], "/etc/nginx/templates")
 	suffix := cmp.Or(env["NGINX_ENVSUBST_TEMPLATE_SUFFIX"], ".template")
 	output := cmp.Or(env["NGINX_ENVSUBST_OUTPUT_DIR"], "/etc/nginx/conf.d")
@@ -118,7 +155,9 @@ func (c *container) renderTemplates(env map[string]string) {
 		unknown = "NGINX_ENVSUBST_FILTER is no regular expression that can be read here"
 	}
 	if unknown != "" {
-		c.unknown = cmp.Or(c.unknown, unknown)
+		r.giveUp(unknown)
+	}
+	if err != nil {
 		return
 	}
 	if m, ok := c.mountOf(output); ok && m.ReadOnly {
@@ -130,7 +169,10 @@ func (c *container) renderTemplates(env map[string]string) {
 		if !ok || err != nil {
 			continue
 		}
-		text := rendered(*f, env, filter.MatchString)
+		text := rendered(*f, env, func(name string) bool {
+			_, set := env[name]
+			return set && filter.MatchString(name)
+		})
 		c.layers = append(c.layers, &layer{at: path.Join(output, rel), tree: textTree{text}, hides: true})
 	}
 }
@@ -157,12 +199,12 @@ func (c *container) below(dir string, depth int) (files []string, unknown string
 
 var shellVariable = regexp.MustCompile(`\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))`)
 
-// rendered is what envsubst makes of a file: variables that are chosen get their values.
+// rendered is what envsubst makes of a file: variables that are chosen get their values, and those that
+// have none go.
 func rendered(f nginx.File, env map[string]string, chosen func(name string) bool) nginx.File {
 	text := shellVariable.ReplaceAllFunc(f.Text, func(use []byte) []byte {
-		name := strings.Trim(string(use), "${}")
-		if value, ok := env[name]; ok && chosen(name) {
-			return []byte(value)
+		if name := variableName(string(use)); chosen(name) {
+			return []byte(env[name])
 		}
 		return use
 	})
@@ -173,15 +215,17 @@ func rendered(f nginx.File, env map[string]string, chosen func(name string) bool
 	return f
 }
 
-// shellFormat chooses the variables that the argument of envsubst names: without one all of them,
-// those that are not set included.
+// variableName is the name in "$NAME" or "${NAME}".
+func variableName(use string) string { return strings.Trim(use, "${}") }
+
+// shellFormat chooses the variables that the argument of envsubst names: without one all of them.
 func shellFormat(args []string) func(string) bool {
 	if len(args) == 0 {
 		return func(string) bool { return true }
 	}
 	return func(name string) bool {
 		for _, m := range shellVariable.FindAllString(args[0], -1) {
-			if strings.Trim(m, "${}") == name {
+			if variableName(m) == name {
 				return true
 			}
 		}

@@ -151,8 +151,11 @@ func (c *Case) sure() Confidence {
 	return Certain
 }
 
-// proxyRuns says whether the daemon shows this proxy running, so that it did start.
-func (c *Case) proxyRuns() bool { return len(c.running(c.Proxy.Service.Name)) > 0 }
+// proxyRuns says whether the daemon shows this proxy running, so that it did start. One that keeps
+// restarting is seen running, too, now and then.
+func (c *Case) proxyRuns() bool {
+	return slices.ContainsFunc(c.running(c.Proxy.Service.Name), func(box *Container) bool { return !c.unsettled(box) })
+}
 
 // unresolved is the status while the backend's name does not resolve: a name that is looked up at
 // start stops nginx, unless it runs already and keeps the address it once got; one that is looked

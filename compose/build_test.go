@@ -1,0 +1,96 @@
+package compose
+
+import (
+	"strings"
+	"testing"
+
+	"why502/compose/proxy"
+)
+
+// built is the file system of a container of this Dockerfile, in a project with these files. Those
+// below ctx/ are its build context.
+func built(t *testing.T, dockerfile, options string, files map[string]string) (*container, *Service) {
+	t.Helper()
+	all := compose("services:\n  edge:\n    build: {context: ./ctx" + options + "}\n")
+	all["ctx/Dockerfile"] = dockerfile
+	for name, text := range files {
+		all[name] = text
+	}
+	s := load(t, all)
+	return s.container(s.Services["edge"]), s.Services["edge"]
+}
+
+const app = "/etc/nginx/conf.d/app.conf"
+
+func TestBuild(t *testing.T) {
+	context := map[string]string{
+		"ctx/app.conf": "app", "ctx/sites/app.conf": "site", "ctx/sites/b.conf": "b", "ctx/sites/old.bak": "old", "ctx/.dockerignore": "**/*.bak\nhidden.conf\n",
+		"ctx/hidden.conf": "hidden", "other/app.conf": "other",
+	}
+	for name, test := range map[string]struct{ dockerfile, options, path, want string }{
+		"the image below":           {"FROM nginx", "", "/etc/nginx/nginx.conf", "stock"},
+		"a file over a file":        {"FROM nginx\nCOPY app.conf /etc/nginx/conf.d/default.conf", "", "/etc/nginx/conf.d/default.conf", "app"},
+		"a file into a directory":   {"FROM nginx\nCOPY app.conf /etc/nginx/conf.d", "", app, "app"},
+		"and with a slash":          {"FROM nginx\nCOPY app.conf /etc/nginx/conf.d/", "", app, "app"},
+		"what a directory holds":    {"FROM nginx\nCOPY sites /etc/nginx/conf.d", "", app, "site"},
+		"it lies between the rest":  {"FROM nginx\nCOPY sites /etc/nginx/conf.d", "", "/etc/nginx/conf.d/default.conf", "stock"},
+		"a later one wins":          {"FROM nginx\nCOPY app.conf " + app + "\nCOPY sites /etc/nginx/conf.d", "", app, "site"},
+		"a pattern":                 {"FROM nginx\nCOPY sites/*.conf /etc/nginx/conf.d/", "", "/etc/nginx/conf.d/b.conf", "b"},
+		"ADD":                       {"FROM nginx\nADD app.conf " + app, "", app, "app"},
+		"ADD of an address":         {"FROM nginx\nADD https://example.com/app.conf " + app, "", app, "unknown"},
+		"relative to WORKDIR":       {"FROM nginx\nWORKDIR /etc/nginx\nWORKDIR conf.d\nCOPY app.conf .", "", app, "app"},
+		"by an argument":            {"FROM nginx\nARG FROM=app.conf\nCOPY $FROM " + app, "", app, "app"},
+		"that Compose gives":        {"FROM nginx\nARG FROM=app.conf\nCOPY $FROM " + app, ", args: {FROM: sites/b.conf}", app, "b"},
+		"by a variable":             {"FROM nginx\nENV TO=/etc/nginx/conf.d\nCOPY app.conf $TO/app.conf", "", app, "app"},
+		"the image by an argument":  {"ARG TAG=1.27\nFROM nginx:${TAG}", "", "/etc/nginx/nginx.conf", "stock"},
+		"of another stage":          {"FROM node AS web\nWORKDIR /app\nCOPY . .\nFROM nginx\nCOPY --from=web /app/app.conf " + app, "", app, "app"},
+		"what that stage makes":     {"FROM node AS web\nRUN make dist\nFROM nginx\nCOPY --from=web /dist/app.conf " + app, "", app, "unknown"},
+		"a stage over a stage":      {"FROM nginx AS base\nCOPY app.conf " + app + "\nFROM base", "", app, "app"},
+		"the stage that is meant":   {"FROM nginx AS one\nCOPY app.conf " + app + "\nFROM nginx AS two", ", target: one", app, "app"},
+		"of another image":          {"FROM nginx\nCOPY --from=busybox /x " + app, "", app, "unknown"},
+		"of another context":        {"FROM nginx\nCOPY --from=more app.conf " + app, ", additional_contexts: {more: ./other}", app, "other"},
+		"kept out":                  {"FROM nginx\nCOPY sites /etc/nginx/conf.d", "", "/etc/nginx/conf.d/old.bak", "none"},
+		"kept out by its name":      {"FROM nginx\nCOPY hidden.conf " + app, "", app, "unknown"},
+		"not there":                 {"FROM nginx\nCOPY nope.conf " + app, "", app, "unknown"},
+		"not out of the context":    {"FROM nginx\nCOPY ../other/app.conf " + app, "", app, "unknown"},
+		"a here-document":           {"FROM nginx\nCOPY <<EOF " + app + "\nhere\nEOF", "", app, "here\n"},
+		"inline":                    {"", ", dockerfile_inline: \"FROM nginx\\nCOPY app.conf " + app + "\"", app, "app"},
+		"removed":                   {"FROM nginx\nRUN rm -f /etc/nginx/conf.d/default.conf", "", "/etc/nginx/conf.d/default.conf", "none"},
+		"removed by a pattern":      {"FROM nginx\nRUN rm /etc/nginx/conf.d/*", "", "/etc/nginx/conf.d/default.conf", "none"},
+		"removed and brought again": {"FROM nginx\nRUN rm -rf /etc/nginx/conf.d\nCOPY sites /etc/nginx/conf.d", "", app, "site"},
+		"written by a shell":        {"FROM nginx\nRUN echo 'daemon off;' > " + app, "", app, "daemon off;\n"},
+		"added to by a shell":       {"FROM nginx\nRUN echo 'daemon off;' >> /etc/nginx/nginx.conf", "", "/etc/nginx/nginx.conf", "unknown"},
+		"a text for another":        {"FROM nginx\nCOPY app.conf " + app + "\nRUN sed -i 's/app/other/g' " + app, "", app, "other"},
+		"by an expression":          {"FROM nginx\nCOPY app.conf " + app + "\nRUN sed -i 's/a.*/other/' " + app, "", app, "unknown"},
+		"by a script of sed's":      {"FROM nginx\nCOPY app.conf " + app + "\nRUN sed -i s " + app, "", app, "unknown"},
+		"changed by a tool":         {"FROM nginx\nRUN patch /etc/nginx/nginx.conf", "", "/etc/nginx/nginx.conf", "unknown"},
+		"moved":                     {"FROM nginx\nCOPY app.conf /tmp/\nRUN mv /tmp/app.conf /etc/nginx/conf.d/", "", app, "app"},
+		"left alone by a tool":      {"FROM nginx\nRUN apt-get update && apt-get install -y curl", "", "/etc/nginx/nginx.conf", "stock"},
+		"no image of nginx":         {"FROM debian", "", "/etc/nginx/nginx.conf", "unknown"},
+		"no image at all":           {"FROM scratch\nCOPY app.conf " + app, "", "/etc/nginx/nginx.conf", "none"},
+		"no Dockerfile":             {"this is none", "", "/etc/nginx/nginx.conf", "unknown"},
+		"an empty one":              {"", "", "/etc/nginx/nginx.conf", "unknown"},
+		"no such stage":             {"FROM nginx", ", target: nope", "/etc/nginx/nginx.conf", "unknown"},
+		"a stage from itself":       {"FROM nginx AS a\nCOPY --from=a /x " + app, "", app, "unknown"},
+	} {
+		c, _ := built(t, test.dockerfile, test.options, context)
+		got := opened(c, test.path)
+		if strings.Contains(got, "conf.d/*.conf") || strings.Contains(got, "server_name localhost;") {
+			got = "stock"
+		}
+		if got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// What the Dockerfile says of the container is the service's, unless the Compose files say otherwise.
+func TestBuiltService(t *testing.T) {
+	_, svc := built(t, "FROM node AS base\nENV PORT=3000\nEXPOSE 9229/tcp 53/udp\nFROM base\nARG P=3001\nEXPOSE $P\nCMD [\"node\", \"server.js\"]\n", "", nil)
+	if svc.Base() != "node" || strings.Join(svc.Start(), " ") != "node server.js" || svc.Variables()["PORT"].Text != "3000" {
+		t.Errorf("%q, %q, %v", svc.Base(), svc.Start(), svc.Variables())
+	}
+	check(t, svc.Build.Ports, []Number{
+		{9229, proxy.Place{File: "ctx/Dockerfile", Line: 3, Column: 1}}, {3001, proxy.Place{File: "ctx/Dockerfile", Line: 6, Column: 1}},
+	})
+}
