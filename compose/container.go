@@ -3,6 +3,7 @@ package compose
 import (
 	"cmp"
 	"maps"
+	"path"
 	"slices"
 )
 
@@ -44,11 +45,12 @@ func (s *Stack) serviceImage(svc *Service) *container {
 func (s *Stack) imageFiles(ref string) *container {
 	c := s.newContainer()
 	known := family(ref)
+	if known.layout != "" {
+		c.stock = known.stock
+		c.layers = []*layer{{at: "/", tree: stockTree{known.layout, path.Dir(known.main)}}}
+	}
 	switch {
-	case ref == "scratch":
-	case known.layout != "" && known.is(ref):
-		c.stock = known.official
-		c.layers = []*layer{{at: "/", tree: stockTree{known.layout, known.config}}}
+	case ref == "scratch" || known.whole:
 	case ref == "":
 		c.unknown = "the image is not known"
 	default:

@@ -107,9 +107,20 @@ func TestOpenStock(t *testing.T) {
 		{"nginx", "./conf.d:/etc/nginx/conf.d", "/etc/nginx/conf.d/default.conf", "none"},
 		{"openresty/openresty", "", "/etc/nginx/mime.types", "unknown"},
 		{"bitnami/nginx", "", "/etc/nginx/nginx.conf", "unknown"},
+		{"team/nginx", "", "/etc/nginx/nginx.conf", "unknown"},
 	} {
 		if got := opened(mounted(t, test.image, test.volumes, map[string]string{"conf.d/": ""}), test.path); got != test.want {
 			t.Errorf("%s of %s is %q, want %q", test.path, test.image, got, test.want)
+		}
+	}
+	for _, test := range []struct{ image, path, want string }{
+		{"nginxinc/nginx-unprivileged", "/etc/nginx/conf.d/default.conf", "listen 8080;"},
+		{"openresty/openresty:alpine", "/usr/local/openresty/nginx/conf/nginx.conf", "include /etc/nginx/conf.d/*.conf;"},
+		{"docker.angie.software/angie", "/etc/angie/angie.conf", "include /etc/angie/http.d/*.conf;"},
+		{"bitnami/nginx:1.27", "/opt/bitnami/nginx/conf/nginx.conf", "include /opt/bitnami/nginx/conf/server_blocks/*.conf;"},
+	} {
+		if got := opened(mounted(t, test.image, "", nil), test.path); !strings.Contains(got, test.want) {
+			t.Errorf("%s of %s has no %q: %q", test.path, test.image, test.want, got)
 		}
 	}
 	for path, want := range map[string]string{

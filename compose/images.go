@@ -9,28 +9,31 @@ import (
 // imageFamily is what is known of an image by its name: the last component of its repository,
 // whatever the registry.
 type imageFamily struct {
-	name     string         // of the repository
-	tag      string         // only tags that contain this; empty: all
-	nginx    bool           // runs nginx
-	repo     *regexp.Regexp // repositories that have the layout; others of that name may be laid out in any way
-	layout   string         // folder of its files below stock; empty: not known
-	config   string         // container path of its configuration directory
-	main     string         // and of the file that nginx starts with
-	official bool           // nginx without modules of others, started by the official entrypoint
-	ports    []int          // that it listens on, as its own documentation says; empty: not fixed
+	name   string         // of the repository
+	tag    string         // only tags that contain this; empty: all
+	repo   *regexp.Regexp // only these repositories; nil: all
+	nginx  bool           // runs nginx
+	layout string         // folder of its files below stock; empty: not known
+	main   string         // container path of the file that nginx starts with; mime.types and the like lie beside it
+	whole  bool           // the layout is all there is; else more may be there
+	stock  bool           // nginx without modules of others, started by the official entrypoint
+	ports  []int          // that it listens on, as its own documentation says; empty: not fixed
 }
 
-// is says whether an image of the family's name is the family's: bitnami/nginx and linuxserver/nginx
-// are laid out differently from nginx.
-func (f imageFamily) is(ref string) bool { return f.repo != nil && f.repo.MatchString(repository(ref)) }
+const stockMain = "/etc/nginx/nginx.conf"
 
-// imageFamilies are tried in order. Ports are those that the image's page on its registry (EXPOSE
-// and the default configuration) names.
+// imageFamilies are tried in order. Layouts and ports are those that the image's page on its registry
+// (EXPOSE and the default configuration) names.
 var imageFamilies = []imageFamily{
 	{name: "nginx-prometheus-exporter", ports: []int{9113}},
-	{name: "nginx-unprivileged", nginx: true, repo: regexp.MustCompile(`(^|/)(nginxinc|nginx)/nginx-unprivileged$`), layout: "unprivileged", config: "/etc/nginx", official: true, ports: []int{8080}},
-	{name: "nginx", nginx: true, repo: regexp.MustCompile(`^nginx$|(^|/)library/nginx$|^public\.ecr\.aws/nginx/nginx$|^[^/]+[.:][^/]+/nginx$`), layout: "nginx", config: "/etc/nginx", official: true, ports: []int{80}},
+	{name: "nginx-unprivileged", repo: regexp.MustCompile(`(^|/)(nginxinc|nginx)/nginx-unprivileged$`), nginx: true, layout: "unprivileged", main: stockMain, whole: true, stock: true, ports: []int{8080}},
+	{name: "nginx-unprivileged", nginx: true, ports: []int{8080}},
+	{name: "nginx", repo: regexp.MustCompile(`^nginx$|(^|/)library/nginx$|^public\.ecr\.aws/nginx/nginx$|^[^/]+[.:][^/]+/nginx$`), nginx: true, layout: "nginx", main: stockMain, whole: true, stock: true, ports: []int{80}},
+	{name: "nginx", repo: regexp.MustCompile(`(^|/)bitnami(legacy|secure)?/nginx$`), nginx: true, layout: "bitnami", main: "/opt/bitnami/nginx/conf/nginx.conf", ports: []int{8080}},
+	{name: "nginx", nginx: true, ports: []int{80}},
+	{name: "openresty", repo: regexp.MustCompile(`(^|/)openresty/openresty$`), nginx: true, layout: "openresty", main: "/usr/local/openresty/nginx/conf/nginx.conf", ports: []int{80}},
 	{name: "openresty", nginx: true, ports: []int{80}},
+	{name: "angie", repo: regexp.MustCompile(`^docker\.angie\.software/angie$`), nginx: true, layout: "angie", main: "/etc/angie/angie.conf", ports: []int{80}},
 	{name: "angie", nginx: true, ports: []int{80}},
 	{name: "swag", nginx: true, ports: []int{80, 443}},
 	{name: "php", tag: "fpm", ports: []int{9000}},
@@ -73,7 +76,7 @@ var imageFamilies = []imageFamily{
 func family(ref string) imageFamily {
 	name, tag := splitImage(ref)
 	for _, f := range imageFamilies {
-		if f.name == name && strings.Contains(tag, f.tag) {
+		if f.name == name && strings.Contains(tag, f.tag) && (f.repo == nil || f.repo.MatchString(repository(ref))) {
 			return f
 		}
 	}

@@ -35,7 +35,7 @@ func TestIsStock(t *testing.T) {
 		"bitnami/nginx": false, "linuxserver/nginx": false, "ghcr.io/linuxserver/nginx": false, "lscr.io/linuxserver/nginx": false,
 		"openresty/openresty": false, "own": false, "": false, "nginx-unprivileged": false,
 	} {
-		if got := family(ref).is(ref); got != want {
+		if got := family(ref).stock; got != want {
 			t.Errorf("%s: %v", ref, got)
 		}
 	}
@@ -43,7 +43,7 @@ func TestIsStock(t *testing.T) {
 
 func TestImagePorts(t *testing.T) {
 	for ref, want := range map[string][]int{
-		"nginx": {80}, "nginxinc/nginx-unprivileged:1.27": {8080}, "nginx/nginx-prometheus-exporter": {9113}, "bitnami/nginx": {80},
+		"nginx": {80}, "nginxinc/nginx-unprivileged:1.27": {8080}, "nginx/nginx-prometheus-exporter": {9113}, "bitnami/nginx": {8080},
 		"php:8.3-fpm-alpine": {9000}, "php:8.3-apache": {80}, "php:8.3-cli": nil, "php": nil,
 		"wordpress:php8.2-fpm": {9000}, "wordpress": {80}, "nextcloud:29-fpm": {9000}, "nextcloud:29": {80},
 		"docker.io/grafana/grafana:11": {3000}, "mirror.example.com/library/redis:7": {6379}, "own/app": nil, "redis-exporter": nil, "": nil,
