@@ -211,7 +211,7 @@ func rendered(f nginx.File, env map[string]string, chosen func(name string) bool
 	if !bytes.Equal(text, f.Text) && f.Written == nil {
 		f.Written = f.Text
 	}
-	f.Text = text
+	f.Text, f.Rendered = text, true
 	return f
 }
 

@@ -7,6 +7,8 @@ import "slices"
 var rules = []*Rule{
 	// config
 	configMountMissing,
+	templateNotRendered,
+	templateVariableUnset,
 	configWrongContext,
 	configIncludeMissing,
 	configSyntax,

@@ -13,10 +13,11 @@ type Files struct {
 
 // File is one file of the configuration.
 type File struct {
-	Name    string // what places in it are called; empty for a file of the image
-	Text    []byte
-	Written []byte // what it was before variables were filled in, where that differs: line for line the same
-	Line    int    // at which it begins in the file of that name; 0: at the first
+	Name     string // what places in it are called; empty for a file of the image
+	Text     []byte
+	Written  []byte // what it was before variables were filled in, where that differs: line for line the same
+	Rendered bool   // it is made of a template, with the variables of the environment
+	Line     int    // at which it begins in the file of that name; 0: at the first
 }
 
 // UnknownError says why a file that nginx reads cannot be read from the project.

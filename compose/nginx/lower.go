@@ -16,11 +16,15 @@ type lowerer struct {
 	last         int     // the order of what nginx checks when it has read everything
 }
 
-// lower adds what a configuration says to config. last is the order of the last directive.
-func lower(config *proxy.Config, main []*node, last int) {
+// lower adds what a configuration says to config. last is the order of the last directive; stock
+// says that nginx has no variables but its own.
+func lower(config *proxy.Config, main []*node, last int, stock bool) {
 	complete := config.Complete()
 	l := &lowerer{config: config, http: newUpstreams(false, complete), stream: newUpstreams(true, complete), last: last}
 	l.module(l.http, main, inherited{})
+	if complete && stock {
+		l.unset(main)
+	}
 	// those without variables first: they make the groups that the others may come to use
 	for _, variable := range []bool{false, true} {
 		for _, p := range l.passes {

@@ -11,15 +11,16 @@ import (
 
 // source is the text of one file, in which places are looked for.
 type source struct {
-	name   string // as in Place.File; empty for a file of the image
-	text   []byte
-	starts []int    // of each line
-	first  int      // line of the file of that name at which the text begins
-	lines  []string // as written, where that differs from the text
+	name     string // as in Place.File; empty for a file of the image
+	text     []byte
+	starts   []int    // of each line
+	first    int      // line of the file of that name at which the text begins
+	lines    []string // as written, where that differs from the text
+	rendered bool
 }
 
 func newSource(f *File) *source {
-	s := &source{name: f.Name, text: f.Text, starts: []int{0}, first: max(f.Line, 1)}
+	s := &source{name: f.Name, text: f.Text, starts: []int{0}, first: max(f.Line, 1), rendered: f.Rendered}
 	if f.Written != nil {
 		s.lines = strings.Split(string(f.Written), "\n")
 	}
@@ -71,6 +72,9 @@ func (s *source) at(offset int) proxy.Place {
 // written finds, for an offset in a line, that in the line as it was written, before variables in it
 // were filled in. What is in a variable's value is where the variable is.
 func written(was, is string, offset int) int {
+	if deeper := indent(was) - indent(is); deeper > 0 { // in a block of YAML
+		return deeper + written(was[deeper:], is, offset)
+	}
 	begin, end := 0, 0
 	for begin < min(len(was), len(is)) && was[begin] == is[begin] {
 		begin++
@@ -86,6 +90,8 @@ func written(was, is string, offset int) int {
 	}
 	return max(0, strings.LastIndexByte(was[:min(begin+1, len(was))], '$'))
 }
+
+func indent(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }
 
 // line is the text of a line, counted from 1.
 func (s *source) line(n int) string {

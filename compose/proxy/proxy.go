@@ -47,10 +47,11 @@ type Unchecked struct {
 type FaultKind int
 
 const (
-	Syntax         FaultKind = iota // the text cannot be parsed, or a directive is unknown or has wrong arguments
-	WrongContext                    // a directive that is known, but not allowed where it stands
-	IncludeMissing                  // an included file that is not there
-	NoEvents                        // no "events" section
+	Syntax          FaultKind = iota // the text cannot be parsed, or a directive is unknown or has wrong arguments
+	WrongContext                     // a directive that is known, but not allowed where it stands
+	IncludeMissing                   // an included file that is not there
+	NoEvents                         // no "events" section
+	UnknownVariable                  // a variable of the environment that nothing has filled in
 )
 
 // Fault is one thing that the proxy refuses to start with while it reads its configuration.
@@ -61,6 +62,8 @@ type Fault struct {
 	Expected  string // why that file may yet be made on the machine; empty: nothing says so
 	Directive string // the directive at fault; empty if there is none
 	Context   string // the block it stands in: main, http, server, location …
+	Variable  string // that is unknown, as written; empty for other kinds
+	Rendered  bool   // the file is made of a template, so that the environment does not have the variable
 	Place     Place
 	Order     int // position in reading order; comparable with the Order of passes and groups
 }
