@@ -30,10 +30,24 @@ func (c *container) files() nginx.Files {
 	return nginx.Files{Open: c.open, Glob: c.glob}
 }
 
-// open reads one file at a container path: that of the topmost layer that has it.
+// open reads one file at a container path, and notes that nginx did.
 func (c *container) open(p string) (*nginx.File, error) {
 	p = path.Clean(p)
 	c.opened[p] = true
+	f, l, err := c.find(p)
+	switch {
+	case err == nil:
+		c.sources.keep(f)
+	case l != nil && l.mount != nil && c.follow(p) == l.at && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, errDirectory)):
+		c.missing[l.at] = BadMount{Mount: *l.mount, Directory: errors.Is(err, errDirectory)}
+		return nil, &nginx.UnknownError{Why: "its source " + c.name(l.mount.Source) + " is not a file"}
+	}
+	return f, err
+}
+
+// find gives the file at a container path, which is that of the topmost layer that has it, and the
+// layer that decides. The error is fs.ErrNotExist, errDirectory, or an *nginx.UnknownError.
+func (c *container) find(p string) (*nginx.File, *layer, error) {
 	p = c.follow(p)
 	for _, l := range slices.Backward(c.layers) {
 		rel, covers := l.covers(p)
@@ -42,23 +56,14 @@ func (c *container) open(p string) (*nginx.File, error) {
 		}
 		f, err := l.tree.open(rel)
 		var unknown *nginx.UnknownError
-		switch {
-		case err == nil:
-			c.sources.keep(f)
-			return f, nil
-		case errors.As(err, &unknown):
-			return nil, unknown
-		case l.mount != nil && rel == "":
-			c.missing[l.at] = BadMount{Mount: *l.mount, Directory: errors.Is(err, errDirectory)}
-			return nil, &nginx.UnknownError{Why: "its source " + c.name(l.mount.Source) + " is not a file"}
-		case l.hides:
-			return nil, err
+		if err == nil || l.hides || errors.As(err, &unknown) {
+			return f, l, err
 		}
 	}
 	if c.unknown != "" {
-		return nil, &nginx.UnknownError{Why: c.unknown}
+		return nil, nil, &nginx.UnknownError{Why: c.unknown}
 	}
-	return nil, fs.ErrNotExist
+	return nil, nil, fs.ErrNotExist
 }
 
 // maxLinks bounds how many links are followed, as the kernel does.

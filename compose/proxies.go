@@ -2,7 +2,9 @@ package compose
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -129,7 +131,38 @@ func (s *Stack) readProxy(svc *Service, why string) *Proxy {
 	if p.Config.Complete() {
 		p.NotLoaded = s.notLoaded(c)
 	}
+	if c.stock {
+		p.Absent = absent(p.Config, c)
+	}
 	return p
+}
+
+// absent are the certificates and keys that nginx loads when it starts and that are not there. Those
+// with a variable in their names are loaded when a client comes.
+func absent(config *proxy.Config, c *container) (all []Absent) {
+	check := func(directives []*proxy.Directive) {
+		for _, d := range directives {
+			if d.Name != "ssl_certificate" && d.Name != "ssl_certificate_key" || len(d.Args) != 1 || strings.ContainsAny(d.Args[0], "$:") {
+				continue
+			}
+			file := d.Args[0]
+			if !path.IsAbs(file) {
+				file = path.Join("/etc/nginx", file)
+			}
+			if _, l, err := c.find(file); errors.Is(err, fs.ErrNotExist) || errors.Is(err, errDirectory) {
+				gone := Absent{Directive: d.Name, Path: file, Place: d.Place, Order: d.Order}
+				if l != nil {
+					gone.Mount = l.mount
+				}
+				all = append(all, gone)
+			}
+		}
+	}
+	check(config.Directives)
+	for _, srv := range config.Servers {
+		check(srv.Directives)
+	}
+	return all
 }
 
 // name is what places call a host path: relative to the project directory.

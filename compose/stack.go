@@ -203,6 +203,16 @@ type Proxy struct {
 	Routes    []*Route
 	Missing   []BadMount   // bind mounts of configuration whose source is not what it has to be
 	NotLoaded []proxy.File // mounted configuration files that nothing includes
+	Absent    []Absent     // certificates and keys that nginx loads when it starts, and does not find
+}
+
+// Absent is a file that a directive names and that is not in the container.
+type Absent struct {
+	Directive string
+	Path      string // in the container
+	Mount     *Mount // that it would be under: it may yet be made on the machine; nil: none
+	Place     proxy.Place
+	Order     int // of the directive
 }
 
 // BadMount is a bind mount of configuration whose source is not there, or is a directory where

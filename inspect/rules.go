@@ -14,6 +14,7 @@ var rules = []*Rule{
 	configSyntax,
 	upstreamGroupInvalid,
 	passURLInvalid,
+	certificateMissing,
 	configNotLoaded,
 	// proxy
 	proxyNotRunning,

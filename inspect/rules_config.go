@@ -280,6 +280,31 @@ func locationText(r *compose.Route) string {
 	return r.Location.String()
 }
 
+var certificateMissing = &Rule{
+	ID: "certificate-missing", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	Title: "a certificate that nginx loads is not there",
+	Why: `nginx loads certificates and keys when it starts, for all of its servers, and ends without one: "cannot load
+certificate". With certificates that are made on the machine, it is the first start that fails: nginx has to answer
+the challenge before there is a certificate.`,
+	Bad:  `ssl_certificate /etc/nginx/tls/shop.pem;   # and nothing is mounted at /etc/nginx/tls`,
+	Good: `volumes: ["./tls:/etc/nginx/tls:ro"]`,
+	Fix:  "mount it, or begin with a self-signed one and replace that",
+	Check: func(c *Case) *Finding {
+		if len(c.Proxy.Absent) == 0 || len(c.Proxy.Config.Faults) > 0 {
+			return nil
+		}
+		gone := c.Proxy.Absent[0]
+		f := c.finding(Certain, StatusNoStart, "nginx does not start: %s names %s, which is not in the container", gone.Directive, gone.Path).
+			fix("mount the directory with your certificates at %s", path.Dir(gone.Path))
+		if gone.Mount != nil {
+			f.Confidence = Likely // certificates are made on the machine
+			f.near(gone.Mount.Place, "the mount that it would be under").fix("put it into %s, or begin with a self-signed one", c.userPath(gone.Mount.Source))
+		}
+		f.Place, f.order, f.subject = gone.Place, gone.Order+2*afterParsing, gone.Path
+		return f
+	},
+}
+
 var configNotLoaded = &Rule{
 	ID: "config-not-loaded", Hop: HopConfig, Scope: OfProxy, Severity: Error,
 	Title: "nginx does not load a mounted configuration file",

@@ -58,6 +58,6 @@ among them. The rest stays as it is, and nginx ends with "unknown ... variable".
 // variableFinding reports a variable of the environment that nginx is left with.
 func (c *Case) variableFinding(fault proxy.Fault, format string) *Finding {
 	f := c.finding(Certain, StatusNoStart, format, fault.Variable).with("nginx", "%s", fault.Text)
-	f.Place, f.order, f.subject = fault.Place, fault.Order, strings.ToLower(fault.Variable) // as nginx has it
+	f.Place, f.order, f.subject = fault.Place, fault.Order+2*afterParsing, strings.ToLower(fault.Variable) // as nginx has it
 	return f
 }
