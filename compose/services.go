@@ -164,13 +164,12 @@ func exposed(entries []string, at places) []Number {
 	return all
 }
 
-func extraHosts(hosts types.HostsList) []string {
-	var names []string
-	for name := range hosts {
-		names = append(names, strings.ToLower(name))
+func extraHosts(hosts types.HostsList) map[string][]string {
+	all := map[string][]string{}
+	for name, addresses := range hosts {
+		all[strings.ToLower(name)] = addresses
 	}
-	slices.Sort(names)
-	return names
+	return all
 }
 
 // ownNames says whether a service resolves names otherwise than Docker's DNS by itself would.

@@ -1,8 +1,10 @@
 package compose
 
 import (
+	"maps"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 
 	"why502/compose/nginx"
@@ -183,7 +185,7 @@ func TestDependencies(t *testing.T) {
 		{"e", "service_started", true, at(7, 21)},
 	})
 	check(t, a.Links, []Link{{"d", "db"}, {"e", "e"}})
-	check(t, a.ExtraHosts, []string{"host.docker.internal", "old"})
+	check(t, slices.Sorted(maps.Keys(a.ExtraHosts)), []string{"host.docker.internal", "old"})
 	check(t, s.Services["b"].DependsOn, []Dependency{{"c", "service_started", false, at(9, 30)}})
 	check(t, s.Services["d"].DependsOn, []Dependency{{"c", "service_started", true, at(11, 17)}})
 	check(t, s.Services["e"].DependsOn, []Dependency{{"c", "service_started", false, at(12, 46)}})

@@ -69,9 +69,9 @@ type Service struct {
 	Networks      []Attachment // sorted by network; the implicit default included
 	Ports         []Port
 	Expose        []Number
-	ExtraHosts    []string // names that it adds to /etc/hosts, in lower case
-	OwnNames      bool     // it resolves names in ways of its own: dns, dns_search, external_links, a mounted hosts file
-	VolumesFrom   bool     // mounts come from other containers
+	ExtraHosts    map[string][]string // names that it adds to /etc/hosts, in lower case, with their addresses
+	OwnNames      bool                // it resolves names in ways of its own: dns, dns_search, external_links, a mounted hosts file
+	VolumesFrom   bool                // mounts come from other containers
 	Links         []Link
 	DependsOn     []Dependency // sorted by service
 	Environment   map[string]Value

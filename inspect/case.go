@@ -70,7 +70,7 @@ func (f *facts) peerBackend(p *compose.Proxy, peer *proxy.Peer) Backend {
 // backend finds the service behind a backend's host. A name that the proxy's hosts file has means
 // what that says, and no service.
 func (f *facts) backend(p *compose.Proxy, b Backend) Backend {
-	if !b.PerRequest && slices.Contains(f.namespace(p.Service).ExtraHosts, strings.ToLower(b.Host)) {
+	if !b.PerRequest && f.namespace(p.Service).ExtraHosts[strings.ToLower(b.Host)] != nil {
 		return b
 	}
 	b.Service = f.meant(p.Service, b.Host)
@@ -179,7 +179,12 @@ func (c *Case) resolves() bool {
 	if len(c.names[c.Proxy.Service.Name][host]) > 0 {
 		return true
 	}
-	return !c.Backend.PerRequest && slices.Contains(c.namespace(c.Proxy.Service).ExtraHosts, host)
+	return !c.Backend.PerRequest && c.inHostsFile()
+}
+
+// inHostsFile says whether extra_hosts puts the backend's host into the proxy's hosts file.
+func (c *Case) inHostsFile() bool {
+	return c.namespace(c.Proxy.Service).ExtraHosts[strings.ToLower(c.Backend.Host)] != nil
 }
 
 // listensOn says whether nginx in this proxy itself accepts connections on a port.

@@ -39,6 +39,7 @@ var rules = []*Rule{
 	resolverMissing,
 	upstreamIsLocalhost,
 	upstreamIsProxyItself,
+	hostGatewayMissing,
 	resolverNotDocker,
 	upstreamNameAmbiguous,
 	upstreamHostUnknown,

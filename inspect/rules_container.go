@@ -274,7 +274,7 @@ with "host not found in upstream".`,
 		if svc == nil || svc == own || c.Backend.PerRequest || !c.named() || svc.Disabled || healed(own.Restart) || c.sameNamespace(svc, own) {
 			return nil
 		}
-		if len(c.shared(own, svc)) == 0 || c.dependsOn(own, svc) || slices.Contains(own.ExtraHosts, strings.ToLower(c.Backend.Host)) {
+		if len(c.shared(own, svc)) == 0 || c.dependsOn(own, svc) || c.inHostsFile() {
 			return nil
 		}
 		f := c.finding(Likely, StatusNone, "nothing lets %s wait for %s: nginx does not start when it comes first", own.Name, svc.Name)
