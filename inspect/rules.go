@@ -40,6 +40,7 @@ var rules = []*Rule{
 	upstreamIsLocalhost,
 	upstreamIsProxyItself,
 	hostGatewayMissing,
+	resolverIgnoresHostsFile,
 	resolverNotDocker,
 	upstreamNameAmbiguous,
 	upstreamHostUnknown,

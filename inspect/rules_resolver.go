@@ -1,0 +1,64 @@
+package inspect
+
+import (
+	"slices"
+	"strings"
+
+	"why502/compose/proxy"
+)
+
+// resolver is the one that looks the backend's host up for each request; nil: none does.
+func (c *Case) resolver() *proxy.Resolver {
+	switch {
+	case c.Route == nil || !c.Backend.PerRequest:
+		return nil
+	case c.Backend.Peer == nil:
+		return c.Route.Pass.Resolver
+	}
+	return c.Route.Target.Group.Resolver
+}
+
+// asksDocker says whether a resolver asks Docker's DNS and nobody else.
+func asksDocker(r *proxy.Resolver) bool {
+	return r != nil && !r.Variable && len(r.Addresses) > 0 && !slices.ContainsFunc(r.Addresses, func(a string) bool { return a != dockerDNS })
+}
+
+var resolverIgnoresHostsFile = &Rule{
+	ID: "resolver-ignores-hosts-file", Hop: HopName, Scope: OfRoute, Severity: Error,
+	Title: "only the hosts file has the name, and the resolver never reads it",
+	Why: `A pass by variable asks the resolver alone. What extra_hosts puts into the hosts file is found by ping and curl
+in the container, and by a pass that is written out, but not by Docker's DNS: 502, "could not be resolved (3: Host
+not found)".`,
+	Bad: `proxy: {extra_hosts: ["host.docker.internal:host-gateway"]}
+# and: set $up host.docker.internal; proxy_pass http://$up:8000;`,
+	Good: `proxy_pass http://host.docker.internal:8000;`,
+	Fix:  "write the name into the pass without a variable, or pass to the address",
+	Check: func(c *Case) *Finding {
+		r, host := c.resolver(), strings.ToLower(c.Backend.Host)
+		if !asksDocker(r) || !c.named() || c.Backend.Service != nil || c.resolves() {
+			return nil
+		}
+		desktop := slices.Contains(hostNames, host) && c.snap != nil && c.snap.Daemon.Desktop
+		known := c.inHostsFile() && !maybeOutside(host) || slices.Contains(hostNames, host)
+		own := c.namespace(c.Proxy.Service)
+		if !known || desktop || own.OwnNames || c.ownNetworkless(own) || c.external(own) && !c.live() {
+			return nil
+		}
+		f := c.finding(Likely, Status502, "the resolver %s does not know %s: names of the hosts file are found only by a pass without a variable", dockerDNS, host).
+			near(c.Backend.Place, "the pass that is resolved by it").
+			fix("write %s into the pass without a variable", host)
+		if c.inHostsFile() {
+			f.near(c.stack.At("services", own.Name, "extra_hosts", host), "what puts %s into the hosts file", host)
+		}
+		f.Place = r.Place
+		return f
+	},
+}
+
+// maybeOutside says whether the DNS of the world, which Docker's asks too, may know a name: it knows
+// none without a dot, and none that ends in what is kept for private use (RFC 6761, RFC 6762, ICANN
+// on .internal).
+func maybeOutside(host string) bool {
+	end := host[strings.LastIndex(host, ".")+1:]
+	return end != host && !slices.Contains([]string{"internal", "local", "localhost", "test"}, end)
+}
