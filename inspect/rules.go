@@ -42,6 +42,7 @@ var rules = []*Rule{
 	hostGatewayMissing,
 	resolverIgnoresHostsFile,
 	resolverNotDocker,
+	resolverMixed,
 	upstreamNameAmbiguous,
 	upstreamHostUnknown,
 	upstreamAddressMayGoStale,

@@ -62,3 +62,52 @@ func maybeOutside(host string) bool {
 	end := host[strings.LastIndex(host, ".")+1:]
 	return end != host && !slices.Contains([]string{"internal", "local", "localhost", "test"}, end)
 }
+
+var resolverMixed = &Rule{
+	ID: "resolver-mixed", Hop: HopName, Scope: OfProxy, Severity: Note,
+	Title: "several resolvers are asked in turn, and not all know the services",
+	Why: `nginx takes the addresses of a resolver in turn; the second is not what is asked when the first fails. One that
+does not know the services says so, and that request gets "3: Host not found" and 502; one that does not answer
+costs seconds.`,
+	Bad:  `resolver 127.0.0.11 8.8.8.8;`,
+	Good: `resolver 127.0.0.11 valid=10s;`,
+	Fix:  "name 127.0.0.11 alone; it asks the outside servers for what it does not know itself",
+	Check: func(c *Case) *Finding {
+		at, r := c.resolving(func(r *proxy.Resolver) bool {
+			return !r.Variable && !asksDocker(r) && slices.Contains(r.Addresses, dockerDNS)
+		})
+		if r == nil {
+			return nil
+		}
+		f := c.finding(Likely, StatusNone, "%s are asked in turn, and only %s knows services", strings.Join(r.Addresses, " and "), dockerDNS).
+			near(at[0].Backend.Place, "a pass that is resolved by them").
+			fix("name %s alone, which passes on what it does not know", dockerDNS).
+			edit(replaceAt(c.stack.Sources, r.Place, strings.Join(r.Addresses, " "), dockerDNS))
+		f.Place, f.Routes = r.Place, ids(at)
+		return f
+	},
+}
+
+// resolving finds the first resolver of a sort that a proxy's routes ask for services of the project,
+// with the backends that are looked up by it.
+func (c *Case) resolving(sort func(*proxy.Resolver) bool) (cases []*Case, first *proxy.Resolver) {
+	for _, route := range c.Proxy.Routes {
+		for _, b := range c.backends(route) {
+			of := &Case{Proxy: c.Proxy, Route: route, Backend: b, facts: c.facts}
+			r := of.resolver()
+			if r == nil || b.Service == nil || !of.named() || !sort(r) || first != nil && r.Place != first.Place {
+				continue
+			}
+			cases, first = append(cases, of), r
+		}
+	}
+	return cases, first
+}
+
+// ids are the routes of cases, each once.
+func ids(cases []*Case) (all []string) {
+	for _, c := range cases {
+		all = append(all, c.Route.ID)
+	}
+	return slices.Compact(all)
+}
