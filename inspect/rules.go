@@ -43,6 +43,7 @@ var rules = []*Rule{
 	resolverIgnoresHostsFile,
 	resolverNotDocker,
 	resolverMixed,
+	resolverUnavailable,
 	upstreamNameAmbiguous,
 	upstreamHostUnknown,
 	upstreamAddressMayGoStale,

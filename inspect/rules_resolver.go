@@ -88,6 +88,30 @@ costs seconds.`,
 	},
 }
 
+var resolverUnavailable = &Rule{
+	ID: "resolver-unavailable", Hop: HopName, Scope: OfRoute, Severity: Error,
+	Title: "the resolver is Docker's DNS, which the proxy's network does not have",
+	Why: `127.0.0.11 answers only in containers on networks that were made, as Compose's are. With network_mode host,
+bridge or none nothing listens there: "send() failed (111: Connection refused) while resolving", and after
+resolver_timeout, 30 seconds, 502.`,
+	Bad:  `proxy: {network_mode: bridge}   # and: resolver 127.0.0.11;`,
+	Good: `proxy: {ports: ["80:80"]}       # on the project's network`,
+	Fix:  "take network_mode off the proxy, or name the resolver of its resolv.conf",
+	Check: func(c *Case) *Finding {
+		r, own := c.resolver(), c.namespace(c.Proxy.Service)
+		if !asksDocker(r) || !c.named() || !slices.Contains([]string{"host", "bridge", "none"}, own.NetworkMode) {
+			return nil
+		}
+		// on the host a server of its own may listen on all of 127.0.0.0/8
+		f := c.finding(Likely, Status502, "%s asks Docker's DNS, %s, which is not there with network_mode: %s", c.Proxy.Service.Name, dockerDNS, own.NetworkMode).
+			near(c.stack.At("services", own.Name, "network_mode"), "the network of %s", own.Name).
+			near(c.Backend.Place, "a pass that is resolved by it").
+			fix("take network_mode off %s, or name the resolver of its /etc/resolv.conf", own.Name)
+		f.Place = r.Place
+		return f
+	},
+}
+
 // resolving finds the first resolver of a sort that a proxy's routes ask for services of the project,
 // with the backends that are looked up by it.
 func (c *Case) resolving(sort func(*proxy.Resolver) bool) (cases []*Case, first *proxy.Resolver) {
