@@ -188,17 +188,20 @@ func (f *facts) resolvable(proxy *compose.Service) []string {
 		if svc == nil || svc == proxy || strings.Contains(name, ".") || strings.HasPrefix(name, f.stack.Name+f.stack.Separator) {
 			continue
 		}
-		declared := strings.EqualFold(name, svc.Name) || strings.EqualFold(name, svc.ContainerName)
-		for _, a := range svc.Networks {
-			declared = declared || slices.ContainsFunc(a.Aliases, func(alias string) bool { return strings.EqualFold(alias, name) })
-		}
-		if declared {
+		if declares(svc, name) {
 			list = append(list, name)
 		}
 	}
 	slices.Sort(list)
 	f.written[proxy.Name] = list
 	return list
+}
+
+// declares says whether someone gave a service this name: as its own, its container's, or an alias.
+func declares(svc *compose.Service, name string) bool {
+	is := func(other string) bool { return strings.EqualFold(other, name) }
+	return is(svc.Name) || is(svc.ContainerName) ||
+		slices.ContainsFunc(svc.Networks, func(a compose.Attachment) bool { return slices.ContainsFunc(a.Aliases, is) })
 }
 
 // Distance is the least number of characters to insert, delete, replace or swap with their

@@ -44,6 +44,7 @@ var rules = []*Rule{
 	resolverNotDocker,
 	resolverMixed,
 	resolverUnavailable,
+	upstreamGeneratedName,
 	upstreamNameAmbiguous,
 	upstreamHostUnknown,
 	upstreamAddressMayGoStale,
