@@ -33,6 +33,7 @@ var rules = []*Rule{
 	proxyHostNetwork,
 	upstreamHostNetwork,
 	upstreamNetworkModeService,
+	upstreamNetworkNone,
 	networkMissing,
 	upstreamNoSharedNetwork,
 	// name

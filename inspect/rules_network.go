@@ -82,6 +82,44 @@ var upstreamNetworkModeService = &Rule{
 	},
 }
 
+var upstreamNetworkNone = &Rule{
+	ID: "upstream-network-none", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
+	Title: "nginx or its upstream has no network at all",
+	Why:   `A container with network_mode: none has its loopback and nothing else: it neither finds others nor is found.`,
+	Bad:   `api: {network_mode: none}   # and: proxy_pass http://api:8000;`,
+	Good:  `api: {image: ...}           # on the project's network`,
+	Fix:   "take network_mode: none off the service",
+	Check: func(c *Case) *Finding {
+		cut := c.inMode("none")
+		if cut == nil {
+			return nil
+		}
+		f := c.finding(c.sure(), c.unresolved(), "%s has no network, so that the name %s does not resolve for %s", cut.Name, c.Backend.Host, c.Proxy.Service.Name)
+		return c.leaveMode(f, cut)
+	},
+}
+
+// inMode is who has a network_mode, the proxy or else its upstream, where that keeps the upstream's
+// name from being found; nil: neither.
+func (c *Case) inMode(mode string) *compose.Service {
+	svc, own := c.Backend.Service, c.Proxy.Service
+	if svc == nil || !c.named() || c.resolves() || c.sameNamespace(svc, own) {
+		return nil
+	}
+	for _, either := range []*compose.Service{c.namespace(own), c.namespace(svc)} {
+		if either.NetworkMode == mode {
+			return either
+		}
+	}
+	return nil
+}
+
+// leaveMode offers to take a service's network_mode away.
+func (c *Case) leaveMode(f *Finding, svc *compose.Service) *Finding {
+	return f.near(c.stack.At("services", svc.Name, "network_mode"), "the network of %s", svc.Name).
+		fix("take network_mode: %s off %s", svc.NetworkMode, svc.Name)
+}
+
 var networkMissing = &Rule{
 	ID: "network-missing", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
 	Title: "an external network does not exist",
