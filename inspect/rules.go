@@ -34,6 +34,7 @@ var rules = []*Rule{
 	upstreamHostNetwork,
 	upstreamNetworkModeService,
 	upstreamNetworkNone,
+	defaultBridgeHasNoDNS,
 	networkMissing,
 	upstreamNoSharedNetwork,
 	// name

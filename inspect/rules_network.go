@@ -99,6 +99,25 @@ var upstreamNetworkNone = &Rule{
 	},
 }
 
+var defaultBridgeHasNoDNS = &Rule{
+	ID: "default-bridge-has-no-dns", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
+	Title: "nginx or its upstream is on Docker's default bridge, which has no DNS",
+	Why: `With network_mode: bridge a container is on none of the project's networks but on Docker's default one, where
+containers have no names: "host not found in upstream".`,
+	Bad:  `api: {network_mode: bridge}   # and: proxy_pass http://api:8000;`,
+	Good: `api: {image: ...}             # on the project's network`,
+	Fix:  "take network_mode: bridge off both",
+	Check: func(c *Case) *Finding {
+		own := c.Proxy.Service
+		bridged := c.inMode("bridge")
+		if bridged == nil || c.namespace(own).OwnNames || slices.ContainsFunc(own.Links, func(l compose.Link) bool { return l.Service == c.Backend.Service.Name }) {
+			return nil // there, links write the hosts file
+		}
+		f := c.finding(c.sure(), c.unresolved(), "%s is on Docker's default bridge, where the name %s does not resolve", bridged.Name, c.Backend.Host)
+		return c.leaveMode(f, bridged)
+	},
+}
+
 // inMode is who has a network_mode, the proxy or else its upstream, where that keeps the upstream's
 // name from being found; nil: neither.
 func (c *Case) inMode(mode string) *compose.Service {
