@@ -50,6 +50,7 @@ var rules = []*Rule{
 	upstreamNameAmbiguous,
 	upstreamHostUnknown,
 	upstreamAddressMayGoStale,
+	resolverCachesTooLong,
 	// port
 	upstreamPublishedPort,
 	upstreamPortMismatch,

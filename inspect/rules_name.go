@@ -353,7 +353,11 @@ func (c *Case) mayGoStale(r *compose.Route, b Backend) bool {
 	if svc == nil || svc == c.Proxy.Service || b.PerRequest || b.Host == "" || net.ParseIP(b.Host) != nil || b.Peer != nil && b.Peer.Resolve {
 		return false
 	}
-	pinned := slices.ContainsFunc(svc.Networks, func(a compose.Attachment) bool { return a.IPv4 != "" })
 	restarted := slices.ContainsFunc(c.Proxy.Service.DependsOn, func(d compose.Dependency) bool { return d.Service == svc.Name && d.Restart })
-	return !pinned && !restarted && !svc.Disabled
+	return !pinned(svc) && !restarted && !svc.Disabled
+}
+
+// pinned says whether a service has an address that it keeps.
+func pinned(svc *compose.Service) bool {
+	return slices.ContainsFunc(svc.Networks, func(a compose.Attachment) bool { return a.IPv4 != "" })
 }

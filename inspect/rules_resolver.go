@@ -3,6 +3,7 @@ package inspect
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"why502/compose/proxy"
 )
@@ -134,4 +135,57 @@ func ids(cases []*Case) (all []string) {
 		all = append(all, c.Route.ID)
 	}
 	return slices.Compact(all)
+}
+
+const (
+	dockerTTL   = 600 * time.Second // of every answer of Docker's DNS
+	shortEnough = 30 * time.Second  // to be no outage when a container is made again
+)
+
+var resolverCachesTooLong = &Rule{
+	ID: "resolver-caches-too-long", Hop: HopName, Scope: OfProxy, Severity: Note,
+	Title: "nginx keeps what the resolver says for minutes",
+	Why: `Docker's DNS says of each answer that it holds for 600 seconds. So long nginx goes on asking the old address of an
+upstream whose container was made again, unless "valid" says a shorter time: 502, 504, or another service's answer.`,
+	Bad:  `resolver 127.0.0.11;`,
+	Good: `resolver 127.0.0.11 valid=10s;`,
+	Fix:  "add valid=10s to the resolver",
+	Check: func(c *Case) *Finding {
+		at, r := c.resolving(func(r *proxy.Resolver) bool { return asksDocker(r) && kept(r) > shortEnough })
+		at = slices.DeleteFunc(at, func(of *Case) bool { return pinned(of.Backend.Service) })
+		if len(at) == 0 {
+			return nil
+		}
+		f := c.finding(Certain, StatusNone, "%s keeps an upstream's address for %.0f seconds; one that is made again may get another address", c.Proxy.Service.Name, kept(r).Seconds()).
+			near(at[0].Backend.Place, "a pass that is resolved by it").
+			fix("let nginx ask again: resolver %s valid=10s;", dockerDNS).
+			edit(c.keepShortly(r))
+		f.Place, f.Routes = r.Place, ids(at)
+		return f
+	},
+}
+
+// kept is how long nginx keeps an answer of Docker's DNS. nginx's times without a unit are seconds.
+func kept(r *proxy.Resolver) time.Duration {
+	if r.Valid == "" {
+		return dockerTTL
+	}
+	if d, err := time.ParseDuration(r.Valid); err == nil {
+		return d
+	}
+	d, _ := time.ParseDuration(r.Valid + "s")
+	return d
+}
+
+// keepShortly is the edit that gives a resolver a short time.
+func (c *Case) keepShortly(r *proxy.Resolver) Edit {
+	if r.Valid != "" {
+		return replaceAt(c.stack.Sources, r.Place, "valid="+r.Valid, "valid=10s")
+	}
+	for _, end := range []string{";", " "} {
+		if e := replaceAt(c.stack.Sources, r.Place, dockerDNS+end, dockerDNS+" valid=10s"+end); e.File != "" {
+			return e
+		}
+	}
+	return Edit{}
 }
