@@ -96,7 +96,8 @@ func underConfigRoot(target string) bool {
 // passesOn says whether a service that runs nginx hands requests on, as far as can be known: one
 // that serves files only is an upstream like any other.
 func passesOn(p *Proxy) bool {
-	return len(p.Config.Groups) > 0 || hasPass(p.Config) || !p.Config.Complete() || len(p.Missing) > 0 || len(p.NotLoaded) > 0
+	return len(p.Config.Groups) > 0 || hasPass(p.Config) || !p.Config.Complete() || len(p.Missing) > 0 || len(p.NotLoaded) > 0 ||
+		slices.ContainsFunc(p.Config.Files, func(f proxy.File) bool { return f.Emptied })
 }
 
 func hasPass(c *proxy.Config) bool {

@@ -333,6 +333,11 @@ func (r *runner) bring(how string, operands []string, c command) {
 // write carries out a command whose output goes to a file.
 func (r *runner) write(c command) {
 	at := r.path(c.out)
+	if c.in != "" && r.path(c.in) == at && !c.append {
+		f, _ := r.read(at)
+		r.put(at, textTree{nginx.File{Name: f.Name, Written: f.Text, Emptied: true}})
+		return
+	}
 	text, known := r.output(c)
 	if !known || c.maybe || c.append || strings.ContainsAny(at, "$…") {
 		r.obscure(at)

@@ -202,11 +202,16 @@ var shellVariable = regexp.MustCompile(`\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za
 // rendered is what envsubst makes of a file: variables that are chosen get their values, and those that
 // have none go.
 func rendered(f nginx.File, env map[string]string, chosen func(name string) bool) nginx.File {
+	f.Lost = slices.Clone(f.Lost)
 	text := shellVariable.ReplaceAllFunc(f.Text, func(use []byte) []byte {
-		if name := variableName(string(use)); chosen(name) {
-			return []byte(env[name])
+		name := variableName(string(use))
+		if !chosen(name) {
+			return use
 		}
-		return use
+		if nginx.BuiltIn(name) && !slices.Contains(f.Lost, name) {
+			f.Lost = append(f.Lost, name)
+		}
+		return []byte(env[name])
 	})
 	if !bytes.Equal(text, f.Text) && f.Written == nil {
 		f.Written = f.Text

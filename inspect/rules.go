@@ -8,6 +8,7 @@ var rules = []*Rule{
 	// config
 	configMountMissing,
 	templateNotRendered,
+	templateClobbersVariables,
 	templateVariableUnset,
 	configWrongContext,
 	configIncludeMissing,

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"path"
+	"regexp"
 	"strings"
 
 	"why502/compose/proxy"
@@ -32,6 +33,55 @@ var templateNotRendered = &Rule{
 		}
 		return f
 	},
+}
+
+var templateClobbersVariables = &Rule{
+	ID: "template-clobbers-variables", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	Title: "filling in a template takes nginx's own variables away",
+	Why: `Without a list envsubst fills in every variable, and $host, $uri and the like, which nginx has and the environment
+has not, become nothing: "invalid number of arguments", or headers without a value. And a shell empties the file
+behind > before the command reads it: < and > must not name the same.`,
+	Bad:  `command: sh -c "envsubst < /tmp/site.conf > /etc/nginx/conf.d/default.conf && nginx -g 'daemon off;'"`,
+	Good: `command: sh -c "envsubst '$$API' < /tmp/site.conf > /etc/nginx/conf.d/default.conf && nginx -g 'daemon off;'"`,
+	Fix:  "name the variables that are meant, or let the image fill in /etc/nginx/templates",
+	Check: func(c *Case) *Finding {
+		for _, file := range c.Proxy.Config.Files {
+			switch {
+			case file.Emptied:
+				return c.emptiedFinding(file)
+			case len(file.Lost) > 0:
+				return c.lostFinding(file)
+			}
+		}
+		return nil
+	},
+}
+
+// emptiedFinding reports a file that a command wrote while it was reading it.
+func (c *Case) emptiedFinding(file proxy.File) *Finding {
+	f := c.finding(Certain, StatusNone, "the start of %s writes %s while it reads it, so that nothing is left in it", c.Proxy.Service.Name, file.Path)
+	if len(c.Proxy.Config.Servers) == 0 {
+		f.Status = StatusRefused
+	}
+	f.Place, f.subject = c.stack.At("services", c.Proxy.Service.Name, "command"), file.Path
+	return f.fix("mount the template at another path, /tmp/%s, and read it from there", path.Base(file.Path))
+}
+
+// lostFinding reports a file whose rendering has taken away variables of nginx's own. If the file has a
+// fault now, that is why.
+func (c *Case) lostFinding(file proxy.File) *Finding {
+	f := c.finding(Likely, StatusNone, "filling in the variables of the environment has taken $%s out of it", strings.Join(file.Lost, ", $"))
+	if faults := c.Proxy.Config.Faults; len(faults) > 0 && faults[0].Place.File == file.Name {
+		f.Confidence, f.Status, f.order = Certain, StatusNoStart, faults[0].Order
+		f.with("nginx", "%s", faults[0].Text)
+	} else {
+		f.Severity, f.may = Warning, true
+	}
+	f.Place, f.subject = proxy.Place{File: file.Name}, file.Path
+	use := regexp.MustCompile(`\$\{?` + regexp.QuoteMeta(file.Lost[0]) + `\b`)
+	f.Place.Line, f.Place.Column = c.stack.Sources.Find(file.Name, use)
+	return f.near(c.stack.At("services", c.Proxy.Service.Name, "command"), "what fills them in").
+		fix("name the variables that are meant: envsubst '$$NAME'")
 }
 
 var templateVariableUnset = &Rule{

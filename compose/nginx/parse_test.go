@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -171,7 +172,7 @@ nginx.conf:9:40 proxy_pass dns:53 to udp dns:53 group=false`
 	if len(php.Locations) != 1 || len(php.Directives) != 1 {
 		t.Errorf("nested locations %v, directives %v", php.Locations, php.Directives)
 	}
-	if want := []proxy.File{{Path: "/etc/nginx/nginx.conf", Name: "nginx.conf"}, {Path: "/etc/nginx/conf.d/app.conf", Name: "conf.d/app.conf"}}; !slices.Equal(c.Files, want) {
+	if want := []proxy.File{{Path: "/etc/nginx/nginx.conf", Name: "nginx.conf"}, {Path: "/etc/nginx/conf.d/app.conf", Name: "conf.d/app.conf"}}; !reflect.DeepEqual(c.Files, want) {
 		t.Errorf("files %v", c.Files)
 	}
 }

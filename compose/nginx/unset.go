@@ -21,7 +21,7 @@ func (l *lowerer) unset(main []*node) {
 		for i, arg := range n.Args {
 			for _, name := range parts(arg) {
 				lower := strings.ToLower(name)
-				if name == lower || defined[lower] || builtIn(lower) {
+				if name == lower || defined[lower] || BuiltIn(lower) {
 					continue
 				}
 				l.config.Faults = append(l.config.Faults, proxy.Fault{
@@ -72,9 +72,9 @@ func defines(n *node, defined map[string]bool) {
 	defined[strings.ToLower(strings.TrimPrefix(name, "$"))] = true
 }
 
-// builtIn says whether nginx has a variable of its own of that name (nginx.org, Alphabetical index of
+// BuiltIn says whether nginx has a variable of its own of that name (nginx.org, Alphabetical index of
 // variables): those that people write in capitals too.
-func builtIn(name string) bool {
+func BuiltIn(name string) bool {
 	for _, prefix := range []string{"http_", "arg_", "cookie_", "sent_http_", "upstream_", "ssl_", "proxy_", "request_", "server_", "remote_", "geoip_", "fastcgi_", "uid_"} {
 		if strings.HasPrefix(name, prefix) {
 			return true

@@ -34,6 +34,9 @@ func (c *Config) Complete() bool { return len(c.Faults) == 0 && len(c.Unchecked)
 type File struct {
 	Path string // in the container
 	Name string // as in Place.File; empty for a file of the image
+
+	Lost    []string // variables of nginx's own that its rendering has replaced, without their $
+	Emptied bool     // a command of the start wrote it while it was reading it, so that nothing is left
 }
 
 // Unchecked is something that could not be looked at, and why. Unknown is not false: nothing is
