@@ -3,6 +3,7 @@ package compose
 import (
 	"cmp"
 	"maps"
+	"net/netip"
 	"path"
 	"slices"
 	"strconv"
@@ -29,6 +30,7 @@ func (s *Stack) lower(project *types.Project) {
 			External: bool(n.External),
 			Internal: n.Internal,
 			Driver:   n.Driver,
+			Subnets:  subnets(n.Ipam),
 			Place:    s.At("networks", name),
 		}
 	}
@@ -40,6 +42,22 @@ func (s *Stack) lower(project *types.Project) {
 		s.Services[name] = s.service(project, name, config)
 		s.Services[name].Disabled = true
 	}
+}
+
+// subnets are those that the files give a network. The gateway is the first address unless they say so.
+func subnets(ipam types.IPAMConfig) (all []Subnet) {
+	for _, pool := range ipam.Config {
+		prefix, err := netip.ParsePrefix(pool.Subnet)
+		if err != nil {
+			continue
+		}
+		subnet := Subnet{Prefix: prefix.Masked(), Gateway: prefix.Masked().Addr().Next()}
+		if gateway, err := netip.ParseAddr(pool.Gateway); err == nil {
+			subnet.Gateway = gateway
+		}
+		all = append(all, subnet)
+	}
+	return all
 }
 
 func (s *Stack) service(project *types.Project, name string, config types.ServiceConfig) *Service {

@@ -4,6 +4,7 @@ package compose
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -189,7 +190,14 @@ type Network struct {
 	External bool
 	Internal bool
 	Driver   string
+	Subnets  []Subnet // that the files give it
 	Place    proxy.Place
+}
+
+// Subnet is a range of addresses of a network, and the one of them that is the host's.
+type Subnet struct {
+	netip.Prefix
+	Gateway netip.Addr
 }
 
 // Proxy is a service that runs nginx and hands requests on.

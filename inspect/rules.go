@@ -49,6 +49,7 @@ var rules = []*Rule{
 	resolverUnavailable,
 	upstreamGeneratedName,
 	upstreamNameAmbiguous,
+	upstreamIsContainerAddress,
 	upstreamHostUnknown,
 	upstreamAddressMayGoStale,
 	resolverCachesTooLong,

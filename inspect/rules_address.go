@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -56,4 +57,36 @@ func (c *Case) generatedFrom(host string) (svc *compose.Service) {
 		}
 	}
 	return svc
+}
+
+var upstreamIsContainerAddress = &Rule{
+	ID: "upstream-is-container-address", Hop: HopName, Scope: OfRoute, Severity: Warning,
+	Title: "the pass has an address that no container keeps",
+	Why: `Docker gives a container the lowest address that is free when it starts. Unless ipv4_address pins it, another
+order of starts gives it another one, and nginx asks the wrong container or nobody: 502 or 504.`,
+	Bad:  `proxy_pass http://172.28.0.2:8000;`,
+	Good: `proxy_pass http://api:8000;   # or: api: {networks: {default: {ipv4_address: 172.28.0.2}}}`,
+	Fix:  "pass to the service's name, or pin the address with ipv4_address",
+	Check: func(c *Case) *Finding {
+		address, err := netip.ParseAddr(c.Backend.Host)
+		if err != nil || !address.Is4() || slices.ContainsFunc(c.services, func(svc *compose.Service) bool { return keeps(svc, address) }) {
+			return nil
+		}
+		for _, a := range c.namespace(c.Proxy.Service).Networks {
+			// an external network has other projects' addresses, a macvlan those of the machines around
+			n := c.stack.Networks[a.Network]
+			if n == nil || n.External || n.Driver != "" && n.Driver != "bridge" || !slices.ContainsFunc(n.Subnets, func(s compose.Subnet) bool { return s.Contains(address) && s.Gateway != address }) {
+				continue
+			}
+			f := c.finding(Likely, StatusNone, "%s is in the subnet of the network %s, but no service keeps that address", address, n.Name).
+				near(n.Place, "the network %s", n.Name)
+			return c.suggestService(f)
+		}
+		return nil
+	},
+}
+
+// keeps says whether a service has pinned an address.
+func keeps(svc *compose.Service, address netip.Addr) bool {
+	return slices.ContainsFunc(svc.Networks, func(a compose.Attachment) bool { return a.IPv4 == address.String() })
 }
