@@ -1,0 +1,89 @@
+package main
+
+import (
+	"cmp"
+	"encoding/csv"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var corpus = flag.String("corpus", "", "folder of projects with an index.tsv, to measure false alarms on")
+
+// TestCorpus judges real projects from their files, all profiles on: none crashes, and none that works
+// gets an error. The index has the columns id, compose_path, proxy_service and verdict, which begins
+// with OK, BROKEN, UNSURE or NOLOAD. Run it with -v for what was found.
+func TestCorpus(t *testing.T) {
+	if *corpus == "" {
+		t.Skip("no projects given: go test -run TestCorpus -v -corpus FOLDER .")
+	}
+	count := map[string]int{}
+	for _, project := range index(t, filepath.Join(*corpus, "index.tsv")) {
+		verdict := strings.Trim(strings.Fields(project["verdict"])[0], `"':.`)
+		got := judgeProject(t, project)
+		if got.code == 2 {
+			count[verdict+" not read"]++
+			t.Logf("%s %s: %s", verdict, project["id"], strings.TrimSpace(got.stderr))
+			continue
+		}
+		count[verdict+" judged"]++
+		for _, f := range decode(t, got).Findings {
+			count[fmt.Sprintf("%s %s %s", verdict, f.Severity, f.Rule)]++
+			report := t.Logf
+			if verdict == "OK" && f.Severity == "error" {
+				report = t.Errorf
+			}
+			if f.Severity != "note" {
+				report("%s %s: %s:%d: %s: %s [%s]", verdict, project["id"], f.File, f.Line, f.Severity, f.Message, f.Rule)
+			}
+		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(count)) {
+		t.Logf("%4d %s", count[what], what)
+	}
+}
+
+// judgeProject runs the program on one project of the corpus.
+func judgeProject(t *testing.T, project map[string]string) result {
+	t.Helper()
+	dir := filepath.Join(*corpus, project["id"])
+	args := []string{"--live=off", "--format=json", "--profile=*"}
+	for _, proxy := range strings.FieldsFunc(project["proxy_service"], func(c rune) bool { return c == ',' || c == ';' || c == ' ' }) {
+		args = append(args, "--proxy="+proxy)
+	}
+	for _, file := range strings.Split(project["compose_path"], ",") {
+		args = append(args, "--file="+filepath.Join(dir, strings.TrimSpace(file)))
+	}
+	var stdout, stderr strings.Builder
+	code := run(t.Context(), args, environment(), strings.NewReader(""), &stdout, &stderr)
+	return result{code, stdout.String(), stderr.String()}
+}
+
+// index reads the rows of a table by the names of their columns.
+func index(t *testing.T, file string) (rows []map[string]string) {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	table := csv.NewReader(f)
+	table.Comma, table.LazyQuotes, table.FieldsPerRecord = '\t', true, -1
+	records, err := table.ReadAll()
+	if err != nil || len(records) < 2 {
+		t.Fatalf("%s has no rows: %v", file, cmp.Or(err, os.ErrNotExist))
+	}
+	for _, record := range records[1:] {
+		row := map[string]string{}
+		for i, name := range records[0][:min(len(record), len(records[0]))] {
+			row[name] = record[i]
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
