@@ -15,6 +15,7 @@ var rules = []*Rule{
 	configSyntax,
 	upstreamGroupInvalid,
 	passURLInvalid,
+	resolverInvalid,
 	bufferSizesInvalid,
 	certificateMissing,
 	configNotLoaded,

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,68 @@ func (c *Case) resolver() *proxy.Resolver {
 // asksDocker says whether a resolver asks Docker's DNS and nobody else.
 func asksDocker(r *proxy.Resolver) bool {
 	return r != nil && !r.Variable && len(r.Addresses) > 0 && !slices.ContainsFunc(r.Addresses, func(a string) bool { return a != dockerDNS })
+}
+
+var resolverInvalid = &Rule{
+	ID: "resolver-invalid", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	Title: "a resolver names no server that nginx can ask",
+	Why: `nginx looks the addresses of a resolver up when it starts, and fills in no variables there: "host not found
+in resolver". One with parameters alone has no name servers at all.`,
+	Bad:  `resolver $dns;`,
+	Good: `resolver 127.0.0.11;`,
+	Fix:  "write the address of Docker's DNS: resolver 127.0.0.11;",
+	Check: func(c *Case) *Finding {
+		if !c.Proxy.Stock || len(c.Proxy.Config.Faults) > 0 {
+			return nil // something else may fill the variable in
+		}
+		for _, d := range c.resolvers() {
+			if fault := resolverFault(d.Args); fault != "" && d.Place.Known() {
+				f := c.finding(Certain, StatusNoStart, "nginx does not start: %s", fault).
+					fix("write an address: resolver 127.0.0.11; is Docker's DNS")
+				f.Place, f.order = d.Place, d.Order
+				return f
+			}
+		}
+		return nil
+	},
+}
+
+// resolvers are the resolver directives of http, its servers and their locations.
+func (c *Case) resolvers() (all []*proxy.Directive) {
+	add := func(directives []*proxy.Directive) {
+		for _, d := range directives {
+			if d.Name == "resolver" {
+				all = append(all, d)
+			}
+		}
+	}
+	var nested func([]*proxy.Location)
+	nested = func(locations []*proxy.Location) {
+		for _, loc := range locations {
+			add(loc.Directives)
+			nested(loc.Locations)
+		}
+	}
+	add(c.Proxy.Config.Directives)
+	for _, s := range c.Proxy.Config.Servers {
+		add(s.Directives)
+		nested(s.Locations)
+	}
+	return all
+}
+
+// resolverFault says why nginx refuses a resolver, in its words. A name may well be found.
+func resolverFault(args []string) string {
+	servers := slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return strings.Contains(arg, "=") })
+	if len(servers) == 0 {
+		return "no name servers defined"
+	}
+	for _, server := range servers {
+		if strings.HasPrefix(server, "$") {
+			return fmt.Sprintf(`host not found in resolver "%s"`, server)
+		}
+	}
+	return ""
 }
 
 var resolverIgnoresHostsFile = &Rule{
