@@ -38,6 +38,9 @@ type Image struct {
 	dir   string     // WORKDIR
 }
 
+// maxInstructions bounds a Dockerfile: each looks at what those before it brought.
+const maxInstructions = 2000
+
 // builder reads one Dockerfile.
 type builder struct {
 	stack   *Stack
@@ -143,6 +146,9 @@ func (b *builder) parse(text []byte) (err error) {
 	if len(stages) == 0 {
 		return fmt.Errorf("%s has no FROM", b.file)
 	}
+	if len(result.AST.Children) > maxInstructions {
+		return fmt.Errorf("%s has more than %d instructions", b.file, maxInstructions)
+	}
 	for _, arg := range global {
 		b.declare(b.global, b.global, arg.Args)
 	}
@@ -170,7 +176,7 @@ func (b *builder) expand(text string, env map[string]string) string {
 		list = append(list, name+"="+value)
 	}
 	expanded, _, err := b.lex.ProcessWord(text, shell.EnvsFromSlice(list))
-	if err != nil {
+	if err != nil || len(expanded) > maxVariable {
 		return text
 	}
 	return expanded

@@ -84,6 +84,24 @@ func TestBuild(t *testing.T) {
 	}
 }
 
+// What could grow without end is cut off, and then not known.
+func TestBuildBounds(t *testing.T) {
+	for name, dockerfile := range map[string]string{
+		"many instructions": "FROM nginx\n" + strings.Repeat("COPY app.conf "+app+"\n", 100_000),
+		"many stages":       strings.Repeat("FROM nginx\n", 100_000),
+		"a long script":     "FROM nginx\nRUN touch " + app + strings.Repeat(" ; tee "+app, 100_000),
+		"a deep script":     "FROM nginx\nRUN " + strings.Repeat("(", 1_000_000) + app,
+		"growing variables": "FROM nginx\nENV A=aaaaaaaa\n" + strings.Repeat("ENV A=$A$A$A\n", 100) + "COPY $A " + app,
+		"no UTF-8":          "FROM nginx\nCOPY \xff\xfe " + app,
+		"bytes of 0":        "FROM nginx\nCOPY \x00 " + app + "\x00",
+	} {
+		c, _ := built(t, dockerfile, "", map[string]string{"ctx/app.conf": "app"})
+		if got := opened(c, app); got != "unknown" && got != "none" {
+			t.Errorf("%s: %.40q", name, got)
+		}
+	}
+}
+
 // What the Dockerfile says of the container is the service's, unless the Compose files say otherwise.
 func TestBuiltService(t *testing.T) {
 	_, svc := built(t, "FROM node AS base\nENV PORT=3000\nEXPOSE 9229/tcp 53/udp\nFROM base\nARG P=3001\nEXPOSE $P\nCMD [\"node\", \"server.js\"]\n", "", nil)

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -23,14 +24,27 @@ type command struct {
 	append bool
 }
 
+// Bounds of what is followed of a script. The parser recurses.
+const (
+	maxScript   = 64 << 10 // bytes
+	maxCommands = 2000
+	maxVariable = 64 << 10 // bytes of a value: variables that are made of each other grow
+)
+
 // commands lists the simple commands of a script in their order.
 func commands(script string) (all []command, err error) {
+	if len(script) > maxScript {
+		return nil, fmt.Errorf("it is longer than %d kB", maxScript>>10)
+	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(script), "")
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range file.Stmts {
 		all = append(all, inStatement(s, false)...)
+	}
+	if len(all) > maxCommands {
+		return nil, fmt.Errorf("it has more than %d commands", maxCommands)
 	}
 	return all, nil
 }
@@ -219,7 +233,7 @@ func (r *runner) run(c command) {
 		if r.env == nil {
 			continue
 		}
-		if r.env[name], r.vague[name] = value, false; c.maybe || strings.ContainsAny(value, "$…") {
+		if r.env[name], r.vague[name] = value, false; c.maybe || len(value) > maxVariable || strings.ContainsAny(value, "$…") {
 			delete(r.env, name)
 			r.vague[name] = true
 		}
@@ -366,7 +380,9 @@ func (r *runner) output(c command) (f nginx.File, known bool) {
 	case "envsubst":
 		if f, known = r.read(c.in); known && r.env != nil {
 			chosen := shellFormat(c.args[1:])
-			return rendered(f, r.env, chosen), !r.usesVague(f, chosen)
+			vague := r.usesVague(f, chosen)
+			f, known = rendered(f, r.env, chosen)
+			return f, known && !vague
 		}
 	}
 	return f, false

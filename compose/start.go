@@ -3,6 +3,7 @@ package compose
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -165,16 +166,26 @@ func (r *runner) renderTemplates() {
 	}
 	for _, template := range templates {
 		rel, ok := strings.CutSuffix(strings.TrimPrefix(template, strings.TrimSuffix(dir, "/")+"/"), suffix)
-		f, err := c.open(template)
-		if !ok || err != nil {
-			continue
+		if ok {
+			c.layers = append(c.layers, &layer{at: path.Join(output, rel), tree: r.rendering(template, filter), hides: true})
 		}
-		text := rendered(*f, env, func(name string) bool {
-			_, set := env[name]
-			return set && filter.MatchString(name)
-		})
-		c.layers = append(c.layers, &layer{at: path.Join(output, rel), tree: textTree{text}, hides: true})
 	}
+}
+
+// rendering is what one template becomes. Only variables that the environment has are filled in.
+func (r *runner) rendering(template string, filter *regexp.Regexp) tree {
+	f, err := r.files.open(template)
+	if err != nil { // it is a device, or larger than any configuration
+		return unknownTree(template + ": " + err.Error())
+	}
+	text, fits := rendered(*f, r.env, func(name string) bool {
+		_, set := r.env[name]
+		return set && filter.MatchString(name)
+	})
+	if !fits {
+		return unknownTree(fmt.Sprintf("what %s becomes is larger than %d MB", template, maxConfigFile>>20))
+	}
+	return textTree{text}
 }
 
 // maxNested is how deep folders of templates are looked into.
@@ -186,7 +197,7 @@ func (c *container) below(dir string, depth int) (files []string, unknown string
 	for _, name := range names {
 		p := path.Join(dir, name)
 		inner, why := []string(nil), ""
-		if depth < maxNested {
+		if depth < maxNested && len(files) < maxMatches {
 			inner, why = c.below(p, depth+1)
 		}
 		if len(inner) == 0 && why == "" {
@@ -200,24 +211,25 @@ func (c *container) below(dir string, depth int) (files []string, unknown string
 var shellVariable = regexp.MustCompile(`\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))`)
 
 // rendered is what envsubst makes of a file: variables that are chosen get their values, and those that
-// have none go.
-func rendered(f nginx.File, env map[string]string, chosen func(name string) bool) nginx.File {
-	f.Lost = slices.Clone(f.Lost)
-	text := shellVariable.ReplaceAllFunc(f.Text, func(use []byte) []byte {
+// have none go. It does not fit where it becomes larger than what is read of one file.
+func rendered(f nginx.File, env map[string]string, chosen func(name string) bool) (made nginx.File, fits bool) {
+	made, size := f, len(f.Text)
+	made.Lost = slices.Clone(f.Lost)
+	made.Text = shellVariable.ReplaceAllFunc(f.Text, func(use []byte) []byte {
 		name := variableName(string(use))
-		if !chosen(name) {
+		if size += len(env[name]); !chosen(name) || size > maxConfigFile {
 			return use
 		}
-		if nginx.BuiltIn(name) && !slices.Contains(f.Lost, name) {
-			f.Lost = append(f.Lost, name)
+		if nginx.BuiltIn(name) && !slices.Contains(made.Lost, name) {
+			made.Lost = append(made.Lost, name)
 		}
 		return []byte(env[name])
 	})
-	if !bytes.Equal(text, f.Text) && f.Written == nil {
-		f.Written = f.Text
+	if made.Written == nil && !bytes.Equal(made.Text, f.Text) {
+		made.Written = f.Text
 	}
-	f.Text, f.Rendered = text, true
-	return f
+	made.Rendered = true
+	return made, size <= maxConfigFile
 }
 
 // variableName is the name in "$NAME" or "${NAME}".

@@ -1,6 +1,9 @@
 package compose
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // started is the file system of a container of nginx, with these lines in its service, after its start.
 func started(t *testing.T, lines string, files map[string]string) *container {
@@ -37,6 +40,17 @@ func TestTemplates(t *testing.T) {
 		if got := opened(started(t, test.lines, files), test.path); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
+	}
+}
+
+func TestTemplateBounds(t *testing.T) {
+	files := map[string]string{"t/app.conf.template": strings.Repeat("$API", 100_000), "t/big.conf.template": strings.Repeat("#", maxConfigFile+1)}
+	c := started(t, "    volumes: ['./t:/etc/nginx/templates']\n    environment: {API: "+strings.Repeat("x", 10_000)+"}\n", files)
+	if got := opened(c, app); got != "unknown" {
+		t.Errorf("a template that grows: %.40q", got)
+	}
+	if got := opened(c, "/etc/nginx/conf.d/big.conf"); got != "unknown" {
+		t.Errorf("a large template: %.40q", got)
 	}
 }
 
