@@ -41,17 +41,20 @@ upstream".`,
 // the names that Compose gives containers; nil where someone wrote that name into the project.
 func (c *Case) generatedFrom(host string) (svc *compose.Service) {
 	host = strings.ToLower(host)
+	stem := strings.TrimRight(host, "0123456789")
+	if stem == host || !strings.HasSuffix(stem, "-") && !strings.HasSuffix(stem, "_") {
+		return nil // it ends in no number of a container
+	}
 	if slices.ContainsFunc(c.Proxy.Service.Links, func(l compose.Link) bool { return strings.EqualFold(l.Alias, host) }) {
 		return nil
 	}
-	stem := strings.TrimRight(host, "0123456789")
 	for _, other := range c.services {
 		if declares(other, host) || strings.EqualFold(other.Hostname, host) {
 			return nil
 		}
 		for _, separator := range []string{"-", "_"} {
 			project, ok := strings.CutSuffix(stem, separator+strings.ToLower(other.Name)+separator)
-			if ok && project != "" && stem != host && (svc == nil || len(other.Name) > len(svc.Name)) {
+			if ok && project != "" && (svc == nil || len(other.Name) > len(svc.Name)) {
 				svc = other
 			}
 		}
