@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -84,6 +85,15 @@ func TestBuild(t *testing.T) {
 	}
 }
 
+// chain is a Dockerfile's stages, each of which copies all of the one before twice.
+func chain(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "FROM nginx AS s%d\nCOPY --from=s%d /etc /etc\nCOPY --from=s%[2]d /etc /etc\n", i+1, i)
+	}
+	return b.String()
+}
+
 // What could grow without end is cut off, and then not known.
 func TestBuildBounds(t *testing.T) {
 	for name, dockerfile := range map[string]string{
@@ -92,6 +102,8 @@ func TestBuildBounds(t *testing.T) {
 		"a long script":     "FROM nginx\nRUN touch " + app + strings.Repeat(" ; tee "+app, 100_000),
 		"a deep script":     "FROM nginx\nRUN " + strings.Repeat("(", 1_000_000) + app,
 		"growing variables": "FROM nginx\nENV A=aaaaaaaa\n" + strings.Repeat("ENV A=$A$A$A\n", 100) + "COPY $A " + app,
+		"copies of copies":  "FROM nginx\nRUN true" + strings.Repeat(" && cp -r /etc/nginx /etc/nginx", 100),
+		"stages of stages":  "FROM nginx AS s0\n" + chain(100),
 		"no UTF-8":          "FROM nginx\nCOPY \xff\xfe " + app,
 		"bytes of 0":        "FROM nginx\nCOPY \x00 " + app + "\x00",
 	} {

@@ -20,6 +20,7 @@ type container struct {
 	unknown string              // why files may be there that no layer has; "": none are
 	name    func(string) string // what places call a host path
 	sources Sources
+	looks   *int // into layers so far, of all containers together
 
 	opened  map[string]bool     // container paths that nginx read
 	missing map[string]BadMount // mounts that nginx needs whose source is not what it has to be, by target
@@ -54,6 +55,9 @@ func (c *container) find(p string) (*nginx.File, *layer, error) {
 		if !covers {
 			continue
 		}
+		if c.tired() {
+			return nil, nil, &nginx.UnknownError{Why: tooMuch}
+		}
 		f, err := l.tree.open(rel)
 		var unknown *nginx.UnknownError
 		if err == nil || l.hides || errors.As(err, &unknown) {
@@ -65,6 +69,17 @@ func (c *container) find(p string) (*nginx.File, *layer, error) {
 	}
 	return nil, nil, fs.ErrNotExist
 }
+
+// maxLooks bounds the looks into layers: copies of copies onto one path double them each time.
+const maxLooks = 1_000_000
+
+// tired says whether too much was looked at already.
+func (c *container) tired() bool {
+	*c.looks++
+	return *c.looks > maxLooks
+}
+
+const tooMuch = "what is copied onto what is more than can be followed"
 
 // maxLinks bounds how many links are followed, as the kernel does.
 const maxLinks = 40
@@ -151,6 +166,8 @@ func (c *container) list(dir string) (names []string, unknown string) {
 		rel, covers := l.covers(dir)
 		below, inside := strings.CutPrefix(l.at, strings.TrimSuffix(dir, "/")+"/")
 		switch {
+		case covers && c.tired():
+			return names, tooMuch
 		case covers:
 			if l.hides {
 				names, unknown = nil, ""

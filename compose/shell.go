@@ -151,6 +151,7 @@ type runner struct {
 	dir   string            // working directory
 	env   map[string]string // nil: not known
 	vague map[string]bool   // variables whose values are not known
+	entry bool              // the image's entrypoint is under way
 	who   string            // whose script it is, for what cannot be known: "the command of edge"
 }
 

@@ -27,6 +27,7 @@ type Stack struct {
 	Separator string // in the names of containers: PROJECT-SERVICE-1, or _ where Compose 1 is imitated
 
 	places places // of every key and item of the Compose files
+	looks  int    // into layers of containers so far
 }
 
 // Namespace is the service whose network a service uses: itself, or the one that its network_mode

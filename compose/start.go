@@ -30,6 +30,11 @@ func (s *Stack) start(c *container, svc *Service) {
 // /docker-entrypoint.d by their names. Of its own ones only that which renders templates matters here.
 func (r *runner) entrypoint() {
 	const dir, templates = "/docker-entrypoint.d", "20-envsubst-on-templates.sh"
+	if r.entry { // one of its scripts starts it again
+		r.giveUp(r.who + " starts the entrypoint that runs it")
+		return
+	}
+	r.entry = true
 	names, unknown := r.files.list(dir)
 	if unknown != "" {
 		r.giveUp(unknown)

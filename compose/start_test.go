@@ -56,7 +56,7 @@ func TestTemplateBounds(t *testing.T) {
 
 func TestStart(t *testing.T) {
 	const env = "    environment: {API: api}\n"
-	files := map[string]string{"t": "$API $host", "start.sh": "#!/bin/sh\nset -e\nAPP=/etc/nginx/conf.d/app.conf\necho ok > $APP\nexec \"$@\"\n"}
+	files := map[string]string{"again.sh": "/docker-entrypoint.sh nginx\n", "t": "$API $host", "start.sh": "#!/bin/sh\nset -e\nAPP=/etc/nginx/conf.d/app.conf\necho ok > $APP\nexec \"$@\"\n"}
 	for name, test := range map[string]struct{ lines, want string }{
 		"chosen variables":       {"    volumes: ['./t:/t']\n    command: sh -c \"envsubst '$$API' < /t > " + app + " && nginx\"\n" + env, "api $host"},
 		"all variables":          {"    volumes: ['./t:/t']\n    command: sh -c \"envsubst < /t > " + app + " && nginx\"\n" + env, "api "},
@@ -71,6 +71,7 @@ func TestStart(t *testing.T) {
 		"by a script":            {"    volumes: ['./start.sh:/start.sh']\n    entrypoint: /start.sh\n    command: nginx\n", "ok\n"},
 		"by a script not there":  {"    entrypoint: /start.sh\n", "unknown"},
 		"by one for the image's": {"    volumes: ['./start.sh:/docker-entrypoint.d/50-x.sh']\n", "ok\n"},
+		"by one that starts it":  {"    volumes: ['./again.sh:/docker-entrypoint.d/50-x.sh']\n", "unknown"},
 		"by no shell":            {"    command: \"sh -c 'if'\"\n", "unknown"},
 		"nothing":                {"    command: sh -c 'while :; do sleep 6h; nginx -s reload; done & nginx'\n", "none"},
 	} {
