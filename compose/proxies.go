@@ -245,17 +245,33 @@ func (c *container) readUnder(target string) bool {
 	return false
 }
 
-// filesAt are the host files that a mount source brings: itself, or what the directory holds.
+// maxDepth and maxEntries bound how far a mounted directory is searched for files that nginx leaves alone.
+const (
+	maxDepth   = 3 // directories deep
+	maxEntries = 1000
+)
+
+// filesAt are the host files that a mount source brings: itself, or what the directory and those in it
+// hold.
 func filesAt(source string) (files []string) {
-	entries, err := os.ReadDir(source)
-	if err != nil {
+	if info, err := os.Stat(source); err != nil || !info.IsDir() {
 		return []string{source}
 	}
-	for _, e := range entries {
-		if e.Type().IsRegular() {
-			files = append(files, filepath.Join(source, e.Name()))
+	seen, root := 0, source+string(filepath.Separator) // which follows the source where that is a link
+	_ = filepath.WalkDir(root, func(host string, e fs.DirEntry, err error) error {
+		seen++
+		switch {
+		case seen > maxEntries:
+			return fs.SkipAll
+		case err != nil:
+			return nil
+		case e.Type().IsRegular():
+			files = append(files, host)
+		case e.IsDir() && strings.Count(strings.TrimPrefix(host, root), string(filepath.Separator)) >= maxDepth:
+			return fs.SkipDir
 		}
-	}
+		return nil
+	})
 	return files
 }
 

@@ -324,16 +324,28 @@ conf.d that does not end in .conf, is never read, and nginx answers with its wel
 			fix("mount it at /etc/nginx/conf.d/default.conf")
 		if len(c.Proxy.Routes) > 0 || slices.ContainsFunc(c.Proxy.Config.Servers, func(s *proxy.Server) bool { return s.Place.Known() }) {
 			f.Severity = Note // other files do their work; people keep sites that are switched off
+		} else if len(c.Proxy.Config.Servers) == 0 {
+			f.Status = StatusRefused // the mount hides the image's own site
 		}
 		f.Place, f.subject = c.Proxy.Service.Place, file.Name
 		for _, m := range c.Proxy.Service.Mounts {
 			if file.Path == m.Target || strings.HasPrefix(file.Path, m.Target+"/") {
 				f.Place = m.Place
-				if m.Target == file.Path {
-					f.edit(replaceAt(c.stack.Sources, m.Place, ":"+m.Target, ":/etc/nginx/conf.d/default.conf"))
-				}
+				c.mountWhereRead(f, m, file)
 			}
 		}
 		return f
 	},
+}
+
+// mountWhereRead offers to mount what holds a file, a directory or itself, where the stock nginx.conf
+// looks.
+func (c *Case) mountWhereRead(f *Finding, m compose.Mount, file proxy.File) {
+	if m.Target == file.Path {
+		f.edit(replaceAt(c.stack.Sources, m.Place, ":"+m.Target, ":/etc/nginx/conf.d/default.conf"))
+		return
+	}
+	if below := path.Dir(strings.TrimPrefix(file.Path, m.Target+"/")); below != "." {
+		f.fix("mount ./%s at /etc/nginx/conf.d", path.Dir(file.Name))
+	}
 }
