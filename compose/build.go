@@ -257,7 +257,7 @@ func (st *step) do(command instructions.Command) {
 	case *instructions.AddCommand:
 		st.copy(c.SourcesAndDest, "", at)
 	case *instructions.RunCommand:
-		i.files.layers = append(i.files.layers, ran(i.files, i.dir, strings.Join(c.CmdLine, " "), "what "+st.file+" runs")...)
+		i.files.layers = append(i.files.layers, ran(i.files, i.dir, st.env, runText(c), "what "+st.file+" runs")...)
 	case *instructions.EntrypointCommand:
 		i.Entrypoint, i.Command = words(c.ShellDependantCmdLine), nil
 	case *instructions.CmdCommand:
@@ -265,6 +265,18 @@ func (st *step) do(command instructions.Command) {
 	case *instructions.ExposeCommand:
 		st.expose(c.Ports, at)
 	}
+}
+
+// runText is the script that a RUN runs, with its here-documents.
+func runText(c *instructions.RunCommand) string {
+	text := strings.Join(c.CmdLine, " ")
+	if len(c.Files) == 1 && strings.HasPrefix(text, "<<") && !strings.ContainsAny(text, " ") {
+		return c.Files[0].Data // which is the script itself
+	}
+	for _, f := range c.Files {
+		text += "\n" + f.Data + f.Name
+	}
+	return text
 }
 
 // words are the arguments that a command line of a Dockerfile starts.

@@ -245,9 +245,9 @@ func (c *container) readUnder(target string) bool {
 	return false
 }
 
-// maxDepth and maxEntries bound how far a mounted directory is searched for files that nginx leaves alone.
+// maxFolders and maxEntries bound how far a mounted directory is searched for files that nginx leaves alone.
 const (
-	maxDepth   = 3 // directories deep
+	maxFolders = 3 // directories deep
 	maxEntries = 1000
 )
 
@@ -267,7 +267,7 @@ func filesAt(source string) (files []string) {
 			return nil
 		case e.Type().IsRegular():
 			files = append(files, host)
-		case e.IsDir() && strings.Count(strings.TrimPrefix(host, root), string(filepath.Separator)) >= maxDepth:
+		case e.IsDir() && strings.Count(strings.TrimPrefix(host, root), string(filepath.Separator)) >= maxFolders:
 			return fs.SkipDir
 		}
 		return nil

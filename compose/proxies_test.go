@@ -96,7 +96,8 @@ func TestWritesConfig(t *testing.T) {
 		// writing first
 		`command: "sh -c 'envsubst < /t > /etc/nginx/nginx.conf && nginx'"`:               true,
 		`command: ["sh", "-c", "cat <<EOF > /etc/nginx/nginx.conf\n...\nEOF\nnginx"]`:     false,
-		`command: ["sh", "-c", "echo 'server {}' | tee /etc/nginx/conf.d/x.conf; nginx"]`: true,
+		`command: ["sh", "-c", "echo 'server {}' | tee /etc/nginx/conf.d/x.conf; nginx"]`: false,
+		`command: ["sh", "-c", "make-server | tee /etc/nginx/conf.d/x.conf; nginx"]`:      true,
 		"command: 'sh -c \"cp /t/* /etc/nginx/conf.d && nginx\"'":                         true,
 		"command: 'sh -c \"ln -s /a /b && nginx\"'":                                       false, // not configuration
 		"command: 'sh -c \"sed -i s/a.c/b/ /etc/nginx/nginx.conf && nginx\"'":             true,

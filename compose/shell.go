@@ -3,407 +3,453 @@ package compose
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"mvdan.cc/sh/v3/pattern"
 	"mvdan.cc/sh/v3/syntax"
-
-	"why502/compose/nginx"
 )
 
-// command is one simple command of a shell script.
-type command struct {
-	args   []string // words without their quotes; a variable stays as "${NAME}"
-	sets   []string // NAME=value, of an assignment or an export
-	in     string   // file of <
-	out    string   // file of > and >>
-	text   *string  // here-document
-	maybe  bool     // it is in an if, a loop, or behind ||
-	append bool
-}
-
-// Bounds of what is followed of a script. The parser recurses.
+// Bounds of what is followed of scripts. The parser recurses.
 const (
 	maxScript   = 64 << 10 // bytes
-	maxCommands = 2000
+	maxSteps    = 5000     // commands of all scripts of one start
+	maxDepth    = 20       // functions and scripts that are called by each other
 	maxVariable = 64 << 10 // bytes of a value: variables that are made of each other grow
 )
 
-// commands lists the simple commands of a script in their order.
-func commands(script string) (all []command, err error) {
-	if len(script) > maxScript {
-		return nil, fmt.Errorf("it is longer than %d kB", maxScript>>10)
-	}
-	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(script), "")
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range file.Stmts {
-		all = append(all, inStatement(s, false)...)
-	}
-	if len(all) > maxCommands {
-		return nil, fmt.Errorf("it has more than %d commands", maxCommands)
-	}
-	return all, nil
-}
-
-func inStatement(s *syntax.Stmt, maybe bool) (all []command) {
-	switch c := s.Cmd.(type) {
-	case *syntax.CallExpr:
-		all = append(all, simple(s, c, maybe))
-	case *syntax.BinaryCmd:
-		all = append(inStatement(c.X, maybe), inStatement(c.Y, maybe || c.Op == syntax.OrStmt)...)
-	case *syntax.Subshell:
-		all = inStatements(c.Stmts, maybe)
-	case *syntax.Block:
-		all = inStatements(c.Stmts, maybe)
-	case nil:
-		all = append(all, simple(s, &syntax.CallExpr{}, maybe))
-	case *syntax.DeclClause: // export, local, readonly
-		all = append(all, command{sets: assignments(c.Args), maybe: maybe})
-	default: // an if, a loop, a function: it may run, or not, or several times
-		syntax.Walk(c, func(n syntax.Node) bool {
-			if inner, ok := n.(*syntax.Stmt); ok {
-				all = append(all, inStatement(inner, true)...)
-				return false
-			}
-			return true
-		})
-	}
-	return all
-}
-
-func inStatements(list []*syntax.Stmt, maybe bool) (all []command) {
-	for _, s := range list {
-		all = append(all, inStatement(s, maybe)...)
-	}
-	return all
-}
-
-func simple(s *syntax.Stmt, call *syntax.CallExpr, maybe bool) command {
-	c := command{maybe: maybe, sets: assignments(call.Assigns)}
-	for _, w := range call.Args {
-		c.args = append(c.args, wordText(w))
-	}
-	if len(c.args) > 1 && (c.args[0] == "exec" || c.args[0] == "sudo") {
-		c.args = c.args[1:]
-	}
-	for _, r := range s.Redirs {
-		switch r.Op {
-		case syntax.RdrIn:
-			c.in = wordText(r.Word)
-		case syntax.RdrOut, syntax.RdrClob, syntax.RdrAll, syntax.AppOut, syntax.AppAll:
-			if file := wordText(r.Word); !strings.HasPrefix(file, "/dev/") && (r.N == nil || r.N.Value == "1") {
-				c.out, c.append = file, r.Op == syntax.AppOut || r.Op == syntax.AppAll
-			}
-		case syntax.Hdoc, syntax.DashHdoc:
-			text := wordText(r.Hdoc)
-			c.text = &text
-		}
-	}
-	return c
-}
-
-func assignments(list []*syntax.Assign) (sets []string) {
-	for _, a := range list {
-		if a.Name != nil && !a.Naked && a.Value != nil {
-			sets = append(sets, a.Name.Value+"="+wordText(a.Value))
-		}
-	}
-	return sets
-}
-
-// wordText is a word without its quotes.
-func wordText(w *syntax.Word) string {
-	if w == nil {
-		return ""
-	}
-	var b strings.Builder
-	for _, part := range w.Parts {
-		writePart(&b, part)
-	}
-	return b.String()
-}
-
-func writePart(b *strings.Builder, part syntax.WordPart) {
-	switch p := part.(type) {
-	case *syntax.Lit:
-		b.WriteString(p.Value)
-	case *syntax.SglQuoted:
-		b.WriteString(p.Value)
-	case *syntax.DblQuoted:
-		for _, inner := range p.Parts {
-			writePart(b, inner)
-		}
-	case *syntax.ParamExp:
-		b.WriteString("${" + p.Param.Value + "}")
-	default:
-		b.WriteString("$(…)")
-	}
-}
-
-// runner carries out the commands of a script on the file system of a container, as far as they
-// matter for configuration.
+// runner follows a shell script: what it does to the file system of a container, as far as that matters
+// for configuration. Nothing is executed.
 type runner struct {
 	files *container
-	dir   string            // working directory
-	env   map[string]string // nil: not known
-	vague map[string]bool   // variables whose values are not known
-	entry bool              // the image's entrypoint is under way
-	who   string            // whose script it is, for what cannot be known: "the command of edge"
+	who   string // whose script it is, for what cannot be known: "the command of edge"
+	dir   string // working directory
+	variables
+	functions map[string]*syntax.Stmt
+	trusting  bool // programs that are not known leave configuration alone, unless they are told its path
+	entry     bool // the image's entrypoint is under way
+
+	maybe   bool    // what is under way may not come: it is in an if, a loop, or behind ||
+	perhaps bool    // an exit may have come before
+	done    bool    // the script has ended
+	stdin   *output // what the left side of a pipe prints; nil: there is none
+	steps   int
+	depth   int
 }
 
-// ran gives the layers that a script of a Dockerfile's RUN adds.
-func ran(files *container, dir, script, who string) []*layer {
-	r := runner{files: files.clone(), dir: dir, who: who}
-	before := len(r.files.layers)
-	list, err := commands(script)
-	if err != nil {
-		list = []command{{args: strings.Fields(script)}}
+func newRunner(files *container, who, dir string, env map[string]string) *runner {
+	return &runner{
+		files: files, who: who, dir: dir, functions: map[string]*syntax.Stmt{},
+		variables: variables{values: env, vague: map[string]bool{}},
 	}
-	for _, c := range list {
-		r.run(c)
+}
+
+// ran gives the layers that a script of a Dockerfile's RUN adds. The image may have more variables than
+// env.
+func ran(files *container, dir string, env map[string]string, script, who string) []*layer {
+	r := newRunner(files.clone(), who, dir, maps.Clone(env))
+	r.open, r.trusting = true, true
+	before, unknown := len(r.files.layers), r.files.unknown
+	r.script(script)
+	if unknown == "" && r.files.unknown != "" {
+		r.touches(strings.Fields(script))
 	}
 	return r.files.layers[before:]
 }
 
-// filled is a command with its variables filled in, as far as they are known.
-func (r *runner) filled(c command) command {
-	fill := func(text string) string {
-		return shellVariable.ReplaceAllStringFunc(text, func(use string) string {
-			if value, ok := r.env[variableName(use)]; ok && strings.HasPrefix(use, "${") {
-				return value
-			}
-			return use
-		})
+// outcome is whether a command succeeds.
+type outcome int
+
+const (
+	unsure   outcome = iota
+	assumed          // it does something, and succeeds unless something is wrong
+	succeeds         // known for sure
+	fails
+)
+
+func (o outcome) not() outcome {
+	switch o {
+	case succeeds:
+		return fails
+	case fails:
+		return succeeds
 	}
-	program := ""
-	if len(c.args) > 0 {
-		program = path.Base(c.args[0])
+	return unsure
+}
+
+func outcomeOf(yes bool) outcome {
+	if yes {
+		return succeeds
 	}
-	if program != "envsubst" { // its argument names variables
-		c.args = slices.Clone(c.args)
-		for i := range c.args {
-			c.args[i] = fill(c.args[i])
+	return fails
+}
+
+// script follows the text of a script.
+func (r *runner) script(text string) {
+	if len(text) > maxScript {
+		r.giveUp(fmt.Sprintf("%s is a script longer than %d kB", r.who, maxScript>>10))
+		return
+	}
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
+	if err != nil {
+		r.giveUp(r.who + " is no script that can be read")
+		return
+	}
+	r.statements(file.Stmts)
+}
+
+// giveUp says that anything may have been written.
+func (r *runner) giveUp(why string) { r.files.unknown = cmp.Or(r.files.unknown, why) }
+
+func (r *runner) statements(list []*syntax.Stmt) (last outcome) {
+	last = succeeds
+	for _, s := range list {
+		if last = r.statement(s); r.done {
+			break
 		}
 	}
-	c.in, c.out = fill(c.in), fill(c.out)
-	c.sets = slices.Clone(c.sets)
-	for i := range c.sets {
-		c.sets[i] = fill(c.sets[i])
+	return last
+}
+
+// perhapsDo follows what may or may not come.
+func (r *runner) perhapsDo(follow func()) {
+	was := r.maybe
+	r.maybe = true
+	follow()
+	r.maybe = was
+}
+
+// isMaybe says whether what is under way may not come.
+func (r *runner) isMaybe() bool { return r.maybe || r.perhaps }
+
+func (r *runner) statement(s *syntax.Stmt) outcome {
+	if r.steps++; r.steps > maxSteps {
+		r.giveUp(r.who + " has more commands than can be followed")
+		r.done = true
+		return unsure
+	}
+	result := assumed
+	switch c := s.Cmd.(type) {
+	case nil:
+		result = r.run(r.command(s, &syntax.CallExpr{}))
+	case *syntax.CallExpr:
+		result = r.run(r.command(s, c))
+	case *syntax.BinaryCmd:
+		result = r.both(c)
+	case *syntax.Subshell:
+		result = r.inside(c.Stmts, s)
+	case *syntax.Block:
+		result = r.inside(c.Stmts, s)
+	case *syntax.DeclClause: // export, local, readonly
+		r.assign(c.Args)
+	case *syntax.TestClause:
+		result = r.holds(c.X)
+	case *syntax.IfClause:
+		result = r.branch(c)
+	case *syntax.CaseClause:
+		r.choose(c)
+	case *syntax.ForClause:
+		r.loop(c)
+	case *syntax.WhileClause:
+		r.perhapsDo(func() { r.statements(append(slices.Clone(c.Cond), c.Do...)) })
+	case *syntax.FuncDecl:
+		if c.Name != nil {
+			r.functions[c.Name.Value] = c.Body
+		}
+	default:
+		syntax.Walk(c, func(n syntax.Node) bool {
+			inner, ok := n.(*syntax.Stmt)
+			if ok {
+				r.perhapsDo(func() { r.statement(inner) })
+			}
+			return !ok
+		})
+	}
+	if s.Negated {
+		return result.not()
+	}
+	return result
+}
+
+// inside follows the commands in parentheses or braces. A file that all of them write to is not known
+// then.
+func (r *runner) inside(list []*syntax.Stmt, s *syntax.Stmt) outcome {
+	dir, values, vague := r.dir, maps.Clone(r.values), maps.Clone(r.vague)
+	result := r.statements(list)
+	if _, sub := s.Cmd.(*syntax.Subshell); sub {
+		r.dir, r.values, r.vague, r.done = dir, values, vague, false
+	}
+	for _, redirect := range s.Redirs {
+		if file := r.word(redirect.Word); redirect.Op != syntax.RdrIn && writes(redirect, file) {
+			r.obscure(r.path(file))
+		}
+	}
+	return result
+}
+
+// both follows commands that &&, || or | join.
+func (r *runner) both(c *syntax.BinaryCmd) outcome {
+	if c.Op != syntax.AndStmt && c.Op != syntax.OrStmt {
+		printed := r.print(c.X)
+		return r.reading(printed, c.Y)
+	}
+	left := r.statement(c.X)
+	skipped, certain := fails, left == succeeds || left == assumed
+	if c.Op == syntax.OrStmt {
+		skipped, certain = succeeds, left == fails
+	}
+	if r.done || left == skipped {
+		return left
+	}
+	if certain {
+		return r.statement(c.Y)
+	}
+	r.perhapsDo(func() { r.statement(c.Y) })
+	if left == assumed {
+		return assumed
+	}
+	return unsure
+}
+
+// print follows a command at the left of a pipe and gives what it prints.
+func (r *runner) print(s *syntax.Stmt) output {
+	switch c := s.Cmd.(type) {
+	case *syntax.CallExpr:
+		cmd := r.command(s, c)
+		if printed := r.output(cmd); printed.known && cmd.out == "" {
+			return printed
+		}
+		r.run(cmd)
+	case *syntax.BinaryCmd:
+		if c.Op != syntax.AndStmt && c.Op != syntax.OrStmt {
+			left := r.print(c.X)
+			was := r.stdin
+			r.stdin = &left
+			defer func() { r.stdin = was }()
+			return r.print(c.Y)
+		}
+		r.statement(s)
+	default:
+		r.statement(s)
+	}
+	return output{}
+}
+
+// reading follows a command at the right of a pipe.
+func (r *runner) reading(in output, s *syntax.Stmt) outcome {
+	was := r.stdin
+	r.stdin = &in
+	result := r.statement(s)
+	r.stdin = was
+	return result
+}
+
+func (r *runner) branch(c *syntax.IfClause) outcome {
+	condition := succeeds
+	if len(c.Cond) > 0 {
+		condition = r.statements(c.Cond)
+	}
+	switch {
+	case r.done:
+		return unsure
+	case condition == succeeds:
+		return r.statements(c.Then)
+	case condition == fails && c.Else != nil:
+		return r.branch(c.Else)
+	case condition == fails:
+		return succeeds
+	}
+	r.perhapsDo(func() {
+		r.statements(c.Then)
+		if c.Else != nil && !r.done {
+			r.branch(c.Else)
+		}
+	})
+	return unsure
+}
+
+// choose follows a case.
+func (r *runner) choose(c *syntax.CaseClause) {
+	word := r.word(c.Word)
+	for _, item := range c.Items {
+		for _, p := range item.Patterns {
+			switch r.matches(word, r.word(p)) {
+			case succeeds:
+				r.statements(item.Stmts)
+				return
+			case unsure:
+				r.perhapsDo(func() { r.statements(item.Stmts) })
+			}
+		}
+	}
+}
+
+// matches says whether a text matches a shell's pattern.
+func (r *runner) matches(text, pat string) outcome {
+	expression, err := pattern.Regexp(pat, pattern.EntireString)
+	if pat == "*" {
+		return succeeds
+	}
+	if !known(text, pat) || err != nil {
+		return unsure
+	}
+	return outcomeOf(matchesExpression(expression, text))
+}
+
+// loop follows a for. Where what it goes through is known, each turn is.
+func (r *runner) loop(c *syntax.ForClause) {
+	each, ok := c.Loop.(*syntax.WordIter)
+	if !ok {
+		r.perhapsDo(func() { r.statements(c.Do) })
+		return
+	}
+	items := r.words(each.Items)
+	if !each.InPos.IsValid() && len(r.args) > 0 {
+		items = r.args[1:]
+	}
+	if !known(items...) || slices.ContainsFunc(items, func(item string) bool { return strings.ContainsAny(item, "*?[") }) || each.Name == nil {
+		r.perhapsDo(func() {
+			if each.Name != nil {
+				r.set(each.Name.Value, "", false)
+			}
+			r.statements(c.Do)
+		})
+		return
+	}
+	for _, item := range items {
+		r.set(each.Name.Value, item, !r.isMaybe())
+		if r.statements(c.Do); r.done {
+			return
+		}
+	}
+}
+
+// assign sets variables. Where that may not come, their values are not known.
+func (r *runner) assign(list []*syntax.Assign) {
+	for _, a := range list {
+		if a.Name == nil || a.Naked {
+			continue
+		}
+		value := r.word(a.Value)
+		if a.Append {
+			before, _, ok := r.get(a.Name.Value)
+			if value = before + value; !ok {
+				value = hole
+			}
+		}
+		r.set(a.Name.Value, value, a.Array == nil && a.Index == nil && !r.isMaybe())
+	}
+}
+
+// command is one simple command with its words filled in.
+type command struct {
+	args   []string
+	in     string  // file of <
+	text   *output // here-document
+	out    string  // file of > and >>
+	append bool
+	alone  []*syntax.Assign // variables that are set for it alone, or for good where it has no words
+}
+
+func (r *runner) command(s *syntax.Stmt, call *syntax.CallExpr) command {
+	c := command{args: r.words(call.Args), alone: call.Assigns}
+	for _, redirect := range s.Redirs {
+		file := r.word(redirect.Word)
+		switch {
+		case redirect.Op == syntax.RdrIn:
+			c.in = file
+		case redirect.Op == syntax.Hdoc || redirect.Op == syntax.DashHdoc:
+			text := r.hereDocument(redirect)
+			c.text = &output{known: known(text)}
+			c.text.Text = []byte(text)
+		case redirect.Op == syntax.WordHdoc:
+			c.text = &output{known: known(file)}
+			c.text.Text = []byte(file + "\n")
+		case writes(redirect, file):
+			c.out, c.append = file, redirect.Op == syntax.AppOut || redirect.Op == syntax.AppAll
+		}
 	}
 	return c
 }
 
-func (r *runner) path(p string) string {
-	if !path.IsAbs(p) {
-		p = path.Join(r.dir, p)
+// writes says whether a redirection sends what a command prints to a file.
+func writes(r *syntax.Redirect, file string) bool {
+	switch r.Op {
+	case syntax.RdrOut, syntax.RdrClob, syntax.RdrAll, syntax.AppOut, syntax.AppAll:
+		return !strings.HasPrefix(file, "/dev/") && (r.N == nil || r.N.Value == "1")
 	}
-	return path.Clean(p)
+	return false
 }
 
-func (r *runner) put(at string, t tree) {
-	r.files.layers = append(r.files.layers, &layer{at: at, tree: t, hides: t == tree(noTree{})})
-}
-
-// obscure says that what is at a path cannot be known.
-func (r *runner) obscure(at string) {
-	for strings.ContainsAny(at, "$*?[…") {
-		at = path.Dir(at)
-	}
-	if at == "/" {
-		r.files.unknown = cmp.Or(r.files.unknown, r.who+" writes to a path that is not known")
-		return
-	}
-	r.put(at, unknownTree(r.who+" writes "+at))
-}
-
-// mayWrite says whether a tool that is told a path may change configuration there.
-func (r *runner) mayWrite(at string) bool {
-	_, err := r.files.open(at)
-	return underConfigRoot(at) || err == nil
-}
-
-// run carries out one command.
-func (r *runner) run(c command) {
-	c = r.filled(c)
-	for _, set := range c.sets {
-		name, value, _ := strings.Cut(set, "=")
-		if r.env == nil {
-			continue
+// run follows one simple command.
+func (r *runner) run(c command) outcome {
+	if len(c.alone) > 0 {
+		if len(c.args) > 0 {
+			values, vague := maps.Clone(r.values), maps.Clone(r.vague)
+			defer func() { r.values, r.vague = values, vague }()
 		}
-		if r.env[name], r.vague[name] = value, false; c.maybe || len(value) > maxVariable || strings.ContainsAny(value, "$…") {
-			delete(r.env, name)
-			r.vague[name] = true
-		}
+		r.assign(c.alone)
 	}
 	if c.out != "" {
 		r.write(c)
-		return
+		return assumed
 	}
 	if len(c.args) == 0 {
-		return
+		return assumed
 	}
-	operands := slices.DeleteFunc(slices.Clone(c.args[1:]), func(arg string) bool { return strings.HasPrefix(arg, "-") })
-	switch path.Base(c.args[0]) {
-	case "cd":
-		if len(operands) == 1 {
-			r.dir = r.path(operands[0])
+	program := path.Base(c.args[0])
+	if body := r.functions[program]; body != nil {
+		return r.call(c.args, func() { r.statement(body) })
+	}
+	if result, ok := r.builtin(program, c); ok {
+		return result
+	}
+	if !r.tool(program, c) {
+		r.other(program, c)
+	}
+	return assumed
+}
+
+// call follows a function or a script with arguments of its own.
+func (r *runner) call(args []string, follow func()) outcome {
+	if r.depth++; r.depth > maxDepth {
+		r.giveUp(r.who + " calls itself")
+		r.done = true
+		return unsure
+	}
+	own, maybe := r.args, r.maybe
+	r.args = args
+	follow()
+	r.args, r.maybe = own, maybe
+	r.depth--
+	return assumed
+}
+
+// other follows a program that is none of the known ones: a script of the container's, or a tool.
+func (r *runner) other(program string, c command) {
+	script, ok := r.text(c.args)
+	switch {
+	case program == "docker-entrypoint.sh" && r.files.stock && !ok:
+		if len(c.args) > 1 && (c.args[1] == "nginx" || c.args[1] == "nginx-debug") {
+			r.entrypoint()
 		}
-	case "rm", "unlink":
-		r.remove(operands, c.maybe)
-	case "cp", "mv", "ln", "install":
-		r.bring(path.Base(c.args[0]), operands, c)
-	case "sed":
-		r.substitute(c)
-	case "mkdir", "chmod", "chown", "touch", "nginx", "echo", "cat", "ls", "test", "[", "adduser", "addgroup", "setcap", "chgrp", "stat":
-	default: // tee, any tool that is told a path
+	case ok:
+		r.call(script.args, func() { r.aside(script.text) })
+	case r.trusting || harmless[program]:
 		r.touches(c.args[1:])
+	default:
+		r.giveUp(r.who + " runs " + strings.ReplaceAll(program, hole, "…") + ", which may write configuration before nginx starts")
 	}
 }
 
-// touches says that what a tool is told may have been changed by it.
-func (r *runner) touches(args []string) {
-	for _, arg := range args {
-		if r.mayWrite(r.path(arg)) {
-			r.obscure(r.path(arg))
-		}
-	}
-}
-
-// plainText is text that means itself in a basic regular expression.
-var plainText = regexp.MustCompile(`^[^\\.*\[\]^$&]*$`)
-
-// substitute carries out sed -i 's/text/other/' FILE, where both are plain text.
-func (r *runner) substitute(c command) {
-	if len(c.args) != 4 || c.args[1] != "-i" || c.maybe {
-		r.touches(c.args[1:])
-		return
-	}
-	f, known := r.read(c.args[3])
-	parts := strings.Split(strings.TrimPrefix(c.args[2], "s"), c.args[2][min(1, len(c.args[2])):min(2, len(c.args[2]))])
-	if !known || len(parts) != 4 || parts[0] != "" || !plainText.MatchString(parts[1]) || !plainText.MatchString(parts[2]) {
-		r.touches(c.args[3:])
-		return
-	}
-	times := 1
-	if parts[3] == "g" {
-		times = -1
-	}
-	lines := strings.SplitAfter(string(f.Text), "\n")
-	for i := range lines {
-		lines[i] = strings.Replace(lines[i], parts[1], parts[2], times)
-	}
-	if f.Written == nil {
-		f.Written = f.Text
-	}
-	f.Text = []byte(strings.Join(lines, ""))
-	r.put(r.path(c.args[3]), textTree{f})
-}
-
-func (r *runner) remove(paths []string, maybe bool) {
-	for _, p := range paths {
-		matches, _ := r.files.glob(r.path(p))
-		for _, m := range matches {
-			if maybe {
-				r.obscure(m)
-			} else if m != "/" {
-				r.put(m, noTree{})
-			}
-		}
-	}
-}
-
-// bring copies, moves or links files inside the container.
-func (r *runner) bring(how string, operands []string, c command) {
-	if len(operands) < 2 {
-		return
-	}
-	sources, dest := operands[:len(operands)-1], r.path(operands[len(operands)-1])
-	into := len(sources) > 1 || strings.HasSuffix(operands[len(operands)-1], "/")
-	if names, _ := r.files.list(dest); len(names) > 0 {
-		into = true
-	}
-	for _, source := range sources {
-		if strings.ContainsAny(source+dest, "$*?[…") || c.maybe {
-			r.obscure(dest)
-			continue
-		}
-		from, at := r.path(source), dest
-		if how == "ln" && !path.IsAbs(source) {
-			from = path.Join(path.Dir(dest), source)
-		}
-		if into {
-			at = path.Join(dest, path.Base(source))
-		}
-		r.put(at, stageTree{r.files.clone(), from})
-		if how == "mv" {
-			r.put(from, noTree{})
-		}
-	}
-}
-
-// write carries out a command whose output goes to a file.
-func (r *runner) write(c command) {
-	at := r.path(c.out)
-	if c.in != "" && r.path(c.in) == at && !c.append {
-		f, _ := r.read(at)
-		r.put(at, textTree{nginx.File{Name: f.Name, Written: f.Text, Emptied: true}})
-		return
-	}
-	text, known := r.output(c)
-	if !known || c.maybe || c.append || strings.ContainsAny(at, "$…") {
-		r.obscure(at)
-		return
-	}
-	r.put(at, textTree{text})
-}
-
-// output is what a command prints, where that can be known.
-func (r *runner) output(c command) (f nginx.File, known bool) {
-	if len(c.args) == 0 {
-		return f, false
-	}
-	switch path.Base(c.args[0]) {
-	case "cat":
-		if c.text != nil {
-			f.Text = []byte(*c.text)
-			return f, len(c.args) == 1 && !strings.Contains(*c.text, "$(…)")
-		}
-		if len(c.args) == 2 {
-			return r.read(c.args[1])
-		}
-	case "echo":
-		f.Text = []byte(strings.Join(c.args[1:], " ") + "\n")
-		return f, len(c.args) > 1 && !strings.HasPrefix(c.args[1], "-") && !strings.ContainsAny(string(f.Text), `\$`)
-	case "envsubst":
-		if f, known = r.read(c.in); known && r.env != nil {
-			chosen := shellFormat(c.args[1:])
-			vague := r.usesVague(f, chosen)
-			f, known = rendered(f, r.env, chosen)
-			return f, known && !vague
-		}
-	}
-	return f, false
-}
-
-// usesVague says whether a file uses a variable whose value is not known.
-func (r *runner) usesVague(f nginx.File, chosen func(name string) bool) bool {
-	return slices.ContainsFunc(shellVariable.FindAllString(string(f.Text), -1), func(use string) bool {
-		name := variableName(use)
-		return chosen(name) && r.vague[name]
-	})
-}
-
-func (r *runner) read(p string) (nginx.File, bool) {
-	if p == "" || strings.ContainsAny(p, "$…") {
-		return nginx.File{}, false
-	}
-	f, err := r.files.open(r.path(p))
-	if err != nil {
-		return nginx.File{}, false
-	}
-	return *f, true
+// aside follows a script in a shell of its own, whose variables are gone when it ends.
+func (r *runner) aside(text string) {
+	outer := *r
+	r.values, r.vague, r.functions = maps.Clone(r.values), maps.Clone(r.vague), maps.Clone(r.functions)
+	r.script(text)
+	steps, entry := r.steps, r.entry
+	*r = outer
+	r.steps, r.entry = steps, entry
 }

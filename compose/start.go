@@ -12,17 +12,22 @@ import (
 	"why502/compose/nginx"
 )
 
+// ofImage are variables that the image sets to what the project's files do not say.
+var ofImage = []string{"HOSTNAME", "HOME", "PATH", "PWD", "NGINX_VERSION", "NJS_VERSION", "PKG_RELEASE", "DYNPKG_RELEASE"}
+
 // start puts over a container's files what its start writes: templates that the image's entrypoint
 // renders, and what a command of the project's writes before it runs nginx.
 func (s *Stack) start(c *container, svc *Service) {
-	argv := svc.Start()
-	r := &runner{files: c, dir: "/", env: svc.variables(), vague: toSet("HOSTNAME", "HOME", "PATH", "PWD"), who: "the command of " + svc.Name}
-	switch {
+	r := newRunner(c, "the command of "+svc.Name, "/", svc.variables())
+	for _, name := range ofImage {
+		r.vague[name] = true
+	}
+	switch argv := svc.Start(); {
 	case c.stock && entrypointRuns(svc):
 		r.entrypoint()
 	case len(argv) == 0 || ownCommand.MatchString(argv[0]):
 	default:
-		r.follow(argv)
+		r.run(command{args: argv})
 	}
 }
 
@@ -39,101 +44,60 @@ func (r *runner) entrypoint() {
 	if unknown != "" {
 		r.giveUp(unknown)
 	}
+	who := r.who
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(append(names, templates)))) {
 		f, err := r.files.open(path.Join(dir, name))
-		switch {
+		r.who = path.Join(dir, name)
+		switch ext := path.Ext(name); {
 		case name == templates && err != nil:
 			r.renderTemplates()
-		case path.Ext(name) == ".sh" || path.Ext(name) == ".envsh":
-			r.who = path.Join(dir, name)
-			if err != nil {
-				r.giveUp(r.who + " cannot be read")
-			} else {
-				r.script(string(f.Text))
+		case ext != ".sh" && ext != ".envsh":
+		case err != nil:
+			r.giveUp(r.who + " cannot be read")
+		case ext == ".envsh": // in the entrypoint's own shell
+			r.script(string(f.Text))
+		default:
+			r.aside(string(f.Text))
+		}
+	}
+	r.who = who
+}
+
+// program is a script and the arguments that it is started with.
+type program struct {
+	text string
+	args []string // from $0 on
+}
+
+// text is the shell script that a command line runs: that of sh -c, or a file.
+func (r *runner) text(argv []string) (p program, ok bool) {
+	if slices.Contains([]string{"sh", "bash", "ash", "dash"}, path.Base(argv[0])) {
+		rest := argv[1:]
+		for len(rest) > 1 && strings.HasPrefix(rest[0], "-") {
+			if strings.HasSuffix(rest[0], "c") {
+				return program{rest[1], append([]string{argv[0]}, rest[min(3, len(rest)):]...)}, known(rest[1])
+			}
+			rest = rest[1:]
+		}
+		if argv = rest; len(argv) == 0 {
+			return p, false
+		}
+	}
+	for _, dir := range []string{".", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"} {
+		if file := argv[0]; dir == "." == strings.Contains(file, "/") && known(file) {
+			f, err := r.files.open(r.path(path.Join(dir, file)))
+			if err == nil {
+				return program{string(f.Text), argv}, isShell(f.Text)
 			}
 		}
 	}
+	return p, false
 }
 
-// giveUp says that anything may have been written.
-func (r *runner) giveUp(why string) { r.files.unknown = cmp.Or(r.files.unknown, why) }
-
-// follow carries out a start that is not the image's own.
-func (r *runner) follow(argv []string) {
-	if script, known := r.text(argv); known {
-		r.script(script)
-	} else {
-		r.giveUp(r.who + " may write configuration before nginx starts")
-	}
-}
-
-// script carries out the commands of a script, as far as they can be followed.
-func (r *runner) script(text string) {
-	list, err := commands(text)
-	if err != nil {
-		r.giveUp(r.who + " may write configuration before nginx starts")
-	}
-	perhaps := false // an exit may have come before
-	for _, step := range list {
-		name := ""
-		if len(step.args) > 0 {
-			name = path.Base(step.args[0])
-		}
-		step.maybe = step.maybe || perhaps
-		switch {
-		case name == "exit" && step.maybe:
-			perhaps = true
-		case name == "exit":
-			return
-		case name == "docker-entrypoint.sh" && r.files.stock:
-			r.entrypoint()
-		case name != "" && !harmless[name]:
-			r.giveUp(r.who + " runs " + name + ", which may write configuration before nginx starts")
-		default:
-			r.run(step)
-		}
-	}
-}
-
-// harmless are the commands of starts that write nothing but what they are told to.
-var harmless = toSet("nginx", "nginx-debug", "openresty", "sleep", "wait", "trap", "true", "false", ":", "set", "cd", "test", "[", "[[", "mkdir", "chmod", "chown",
-	"touch", "echo", "printf", "cat", "ls", "nc", "curl", "wget", "date", "kill", "exit", "export", "envsubst", "sed", "cp", "mv", "ln", "rm", "tee", "tail", "openssl",
-	"crond", "cron", "until", "grep", "id", "whoami", "env", "return", "shift", "local", "unset", "read", "break", "continue", "ping", "getent", "command", "head", "tr", "cut", "awk", "basename", "dirname", "find", "nohup", "inotifywait", "pgrep", "pkill", "killall", "ps")
-
-func toSet(names ...string) map[string]bool {
-	set := make(map[string]bool, len(names))
-	for _, name := range names {
-		set[name] = true
-	}
-	return set
-}
-
-// text is the shell script that a start runs: that of sh -c, or a file.
-func (r *runner) text(argv []string) (script string, known bool) {
-	shell := slices.Contains([]string{"sh", "bash", "ash", "dash"}, path.Base(argv[0]))
-	for i, arg := range argv {
-		if shell && i > 0 && strings.HasPrefix(arg, "-") && strings.HasSuffix(arg, "c") && i+1 < len(argv) {
-			return argv[i+1], true
-		}
-	}
-	file := argv[0]
-	if shell && len(argv) > 1 {
-		file = argv[1]
-	}
-	f, err := r.files.open(r.path(file))
-	if err != nil || bytes.IndexByte(f.Text, 0) >= 0 {
-		return "", false
-	}
-	return strings.ReplaceAll(string(f.Text), `"$@"`, shellWords(argv[1:])), true
-}
-
-// shellWords are words as a shell reads them.
-func shellWords(words []string) string {
-	var quoted []string
-	for _, w := range words {
-		quoted = append(quoted, "'"+strings.ReplaceAll(w, "'", `'\''`)+"'")
-	}
-	return strings.Join(quoted, " ")
+// isShell says whether a file is a shell script.
+func isShell(text []byte) bool {
+	first, _, _ := bytes.Cut(text, []byte("\n"))
+	return !bytes.Contains(text, []byte{0}) && (!bytes.HasPrefix(first, []byte("#!")) || bytes.Contains(first, []byte("sh")))
 }
 
 // entrypointRuns says whether the official image's entrypoint prepares the configuration: it does so
@@ -148,7 +112,7 @@ func entrypointRuns(svc *Service) bool {
 
 // renderTemplates does what 20-envsubst-on-templates.sh of the image does.
 func (r *runner) renderTemplates() {
-	c, env := r.files, r.env
+	c, env := r.files, r.values
 	dir := cmp.Or(env["NGINX_ENVSUBST_TEMPLATE_DIR"], "/etc/nginx/templates")
 	suffix := cmp.Or(env["NGINX_ENVSUBST_TEMPLATE_SUFFIX"], ".template")
 	output := cmp.Or(env["NGINX_ENVSUBST_OUTPUT_DIR"], "/etc/nginx/conf.d")
@@ -183,8 +147,8 @@ func (r *runner) rendering(template string, filter *regexp.Regexp) tree {
 	if err != nil { // it is a device, or larger than any configuration
 		return unknownTree(template + ": " + err.Error())
 	}
-	text, fits := rendered(*f, r.env, func(name string) bool {
-		_, set := r.env[name]
+	text, fits := rendered(*f, r.values, func(name string) bool {
+		_, set := r.values[name]
 		return set && filter.MatchString(name)
 	})
 	if !fits {
