@@ -107,7 +107,8 @@ func (s *Stack) readFiles(found *finder, name string) (types.ConfigDetails, erro
 		return config, err
 	}
 	config.Environment[consts.ComposeProjectName] = name
-	fill := filler(config.Environment)
+	s.env = config.Environment
+	fill := filler(s.env)
 	for i, docs := range parsed {
 		for _, doc := range docs {
 			s.places.trees = append(s.places.trees, marks(s.Files[i], doc, fill))

@@ -25,6 +25,7 @@ type places struct {
 type mark struct {
 	place proxy.Place      // of the key, or of the item
 	text  string           // of a scalar, with its variables filled in
+	raw   *yaml.Node       // of a scalar with a $ in it, as it is written
 	keys  map[string]*mark // of a mapping
 	items []*mark          // of a list
 }
@@ -159,7 +160,7 @@ func (r *marker) mark(n, at *yaml.Node) *mark {
 		n = n.Alias
 	}
 	if known := r.anchors[n]; known != nil {
-		m.text, m.keys, m.items = known.text, known.keys, known.items
+		m.text, m.raw, m.keys, m.items = known.text, known.raw, known.keys, known.items
 		return m
 	}
 	if n.Anchor != "" {
@@ -168,6 +169,9 @@ func (r *marker) mark(n, at *yaml.Node) *mark {
 	switch n.Kind {
 	case yaml.ScalarNode:
 		m.text = r.fill(n.Value)
+		if strings.Contains(n.Value, "$") {
+			m.raw = n
+		}
 	case yaml.SequenceNode:
 		m.items = make([]*mark, len(n.Content))
 		for i, item := range n.Content {

@@ -316,7 +316,7 @@ func (s *Stack) content(kind, name string, from types.FileObjectConfig) *nginx.F
 	if from.Content == "" {
 		return nil
 	}
-	f := &nginx.File{Text: []byte(from.Content)}
+	f := &nginx.File{Text: []byte(from.Content), Eaten: eaten(s.uses(kind, name, "content"))}
 	at := s.At(kind, name, "content")
 	if !strings.HasSuffix(strings.TrimRight(s.Sources.Line(at.File, at.Line), "+-0123456789 "), "|") {
 		return f // not written as the lines that it has

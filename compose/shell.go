@@ -28,8 +28,9 @@ type runner struct {
 	dir   string // working directory
 	variables
 	functions map[string]*syntax.Stmt
-	trusting  bool // programs that are not known leave configuration alone, unless they are told its path
-	entry     bool // the image's entrypoint is under way
+	uses      []use // variables of the Compose files in the command line that it begins with
+	trusting  bool  // programs that are not known leave configuration alone, unless they are told its path
+	entry     bool  // the image's entrypoint is under way
 
 	maybe   bool    // what is under way may not come: it is in an if, a loop, or behind ||
 	perhaps bool    // an exit may have come before
@@ -361,9 +362,11 @@ func (r *runner) command(s *syntax.Stmt, call *syntax.CallExpr) command {
 		case redirect.Op == syntax.RdrIn:
 			c.in = file
 		case redirect.Op == syntax.Hdoc || redirect.Op == syntax.DashHdoc:
-			text := r.hereDocument(redirect)
-			c.text = &output{known: known(text)}
-			c.text.Text = []byte(text)
+			text := printed(r.hereDocument(redirect))
+			if verbatim(redirect) {
+				text.Eaten = eaten(usesOf(text.Text, r.uses))
+			}
+			c.text = &text
 		case redirect.Op == syntax.WordHdoc:
 			c.text = &output{known: known(file)}
 			c.text.Text = []byte(file + "\n")

@@ -39,6 +39,14 @@ func (s Sources) Line(name string, n int) string {
 	return strings.TrimSuffix(src.lines[n-1], "\r")
 }
 
+// lines is how many lines a file has.
+func (s Sources) lines(name string) int {
+	if src := s[name]; src != nil {
+		return len(src.lines)
+	}
+	return 0
+}
+
 // Find gives line and column, from 1, of the first text of a file that a pattern matches, comments
 // left out; 0 where there is none.
 func (s Sources) Find(name string, pattern *regexp.Regexp) (line, column int) {

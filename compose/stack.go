@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"why502/compose/nginx"
 	"why502/compose/proxy"
 )
@@ -26,8 +28,9 @@ type Stack struct {
 	Unchecked []proxy.Unchecked
 	Separator string // in the names of containers: PROJECT-SERVICE-1, or _ where Compose 1 is imitated
 
-	places places // of every key and item of the Compose files
-	looks  int    // into layers of containers so far
+	places places        // of every key and item of the Compose files
+	env    types.Mapping // what Compose fills in in them
+	looks  int           // into layers of containers so far
 }
 
 // Namespace is the service whose network a service uses: itself, or the one that its network_mode

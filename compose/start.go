@@ -19,6 +19,7 @@ var ofImage = []string{"HOSTNAME", "HOME", "PATH", "PWD", "NGINX_VERSION", "NJS_
 // renders, and what a command of the project's writes before it runs nginx.
 func (s *Stack) start(c *container, svc *Service) {
 	r := newRunner(c, "the command of "+svc.Name, "/", svc.variables())
+	r.uses = append(s.uses("services", svc.Name, "entrypoint"), s.uses("services", svc.Name, "command")...)
 	for _, name := range ofImage {
 		r.vague[name] = true
 	}

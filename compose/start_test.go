@@ -6,13 +6,13 @@ import (
 )
 
 // started is the file system of a container of nginx, with these lines in its service, after its start.
-func started(t *testing.T, lines string, files map[string]string) *container {
+func started(t *testing.T, lines string, files map[string]string, env ...string) *container {
 	t.Helper()
 	all := compose("services:\n  edge:\n    image: nginx\n" + lines)
 	for name, text := range files {
 		all[name] = text
 	}
-	s := load(t, all)
+	s := load(t, all, env...)
 	c := s.container(s.Services["edge"])
 	s.start(c, s.Services["edge"])
 	return c

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"why502/compose/nginx"
+	"why502/compose/proxy"
 )
 
 // output is what a command prints, where that is known.
@@ -347,7 +348,21 @@ func (r *runner) substituted(f output, c command) output {
 		}
 	}
 	made, fits := rendered(f.File, values.values, chosen)
+	made.Eaten = append(slices.Clone(made.Eaten), r.unlisted(made, values)...)
 	return output{File: made, known: fits}
+}
+
+// unlisted are the variables that were left in a file because Compose took their names out of the list
+// that envsubst was given.
+func (r *runner) unlisted(f nginx.File, values *variables) (uses []proxy.Use) {
+	for _, u := range r.uses {
+		_, set, _ := values.get(u.Name)
+		left := slices.ContainsFunc(shellVariable.FindAllString(string(f.Text), -1), func(left string) bool { return variableName(left) == u.Name })
+		if set && left && strings.Contains(r.files.sources.Line(u.Place.File, u.Place.Line), "envsubst") {
+			uses = append(uses, u.Use)
+		}
+	}
+	return uses
 }
 
 func (r *runner) tee(c command, files []string) {

@@ -201,13 +201,18 @@ func isParam(part syntax.WordPart) bool {
 	return ok
 }
 
-// hereDocument is the text of a here-document. With a quote in its mark it means itself.
-func (v *variables) hereDocument(r *syntax.Redirect) string {
-	var b strings.Builder
-	raw := slices.ContainsFunc(r.Word.Parts, func(p syntax.WordPart) bool {
+// verbatim says whether the mark of a here-document has a quote in it.
+func verbatim(r *syntax.Redirect) bool {
+	return slices.ContainsFunc(r.Word.Parts, func(p syntax.WordPart) bool {
 		lit, plain := p.(*syntax.Lit)
 		return !plain || strings.Contains(lit.Value, `\`)
 	})
+}
+
+// hereDocument is the text of a here-document. With a quote in its mark it means itself.
+func (v *variables) hereDocument(r *syntax.Redirect) string {
+	var b strings.Builder
+	raw := verbatim(r)
 	if r.Hdoc != nil {
 		for _, part := range r.Hdoc.Parts {
 			if lit, ok := part.(*syntax.Lit); ok && raw {

@@ -7,6 +7,7 @@ import "slices"
 var rules = []*Rule{
 	// config
 	configMountMissing,
+	composeEatsVariable,
 	templateNotRendered,
 	templateClobbersVariables,
 	templateVariableUnset,

@@ -254,6 +254,9 @@ var passURLInvalid = &Rule{
 		if c.Route == nil || c.Route.Target.Fault == "" || strings.Contains(c.Route.Target.Fault, "may not have port") {
 			return nil
 		}
+		if slices.ContainsFunc(c.Proxy.Config.Files, func(file proxy.File) bool { return eaten(file, c.Route.Pass.Place) }) {
+			return nil // the author wrote something else
+		}
 		pass, t := c.Route.Pass, c.Route.Target
 		if pass.Variable {
 			return c.finding(Certain, Status500, "each request on %s fails: %s", locationText(c.Route), t.Fault).

@@ -3,10 +3,101 @@ package inspect
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"why502/compose/proxy"
 )
+
+var composeEatsVariable = &Rule{
+	ID: "compose-eats-variable", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	Title: "nginx's variables in a Compose file are taken for Compose's own",
+	Why: `Compose fills in every $name of its files, also in "content" and "command". It knows no $host, warns that "the
+variable is not set", and leaves nothing of it: "invalid number of arguments", or headers without a value. Of
+envsubst '$API' it leaves a list without a name. $$ becomes a plain $.`,
+	Bad: `configs:
+  site:
+    content: |
+      proxy_set_header Host $host;`,
+	Good: `configs:
+  site:
+    content: |
+      proxy_set_header Host $$host;`,
+	Fix: "write $$ for each $ that is not meant for Compose",
+	Check: func(c *Case) *Finding {
+		for _, file := range c.Proxy.Config.Files {
+			if len(file.Eaten) > 0 {
+				return c.eatenFinding(file)
+			}
+		}
+		return nil
+	},
+}
+
+// eatenFinding reports variables in the Compose files that were not meant for Compose. If the line of
+// one of them has a fault now, that is why; of a file that a command writes no fault has a line.
+func (c *Case) eatenFinding(file proxy.File) *Finding {
+	var names []string
+	for _, u := range file.Eaten {
+		names = append(names, u.Name)
+	}
+	first := file.Eaten[0]
+	f := c.finding(Likely, StatusNone, "Compose takes $%s for its own, and fills it in before nginx or envsubst sees it", strings.Join(unique(names), ", $")).
+		fix("write $$%s: Compose makes $ of $$", first.Name).
+		edit(c.doubled(file.Eaten)...)
+	f.Severity, f.may = Warning, true
+	f.Place, f.subject = first.Place, first.Name
+	if fault, ok := c.faultBy(file); ok {
+		f.Confidence, f.Severity, f.Status, f.order, f.may = Certain, Error, StatusNoStart, fault.Order, false
+		f.with("nginx", "%s", fault.Text)
+		if fault.Kind == proxy.UnknownVariable {
+			f.order, f.subject = fault.Order+2*afterParsing, strings.ToLower(fault.Variable) // as nginx has it
+		}
+	}
+	for _, u := range file.Eaten[1:] {
+		if u.Place.Line != first.Place.Line {
+			f.near(u.Place, "here too")
+		}
+	}
+	return f
+}
+
+// faultBy is the first fault of the configuration, if variables that Compose took from a file have led
+// to it.
+func (c *Case) faultBy(file proxy.File) (proxy.Fault, bool) {
+	if faults := c.Proxy.Config.Faults; len(faults) > 0 {
+		fault := faults[0]
+		named := slices.ContainsFunc(file.Eaten, func(u proxy.Use) bool { return u.Name == fault.Variable })
+		return fault, eaten(file, fault.Place) || fault.Place.File == file.Name && (named || !fault.Place.Known())
+	}
+	for _, r := range c.Proxy.Routes {
+		if r.Target.Fault != "" && !r.Pass.Variable {
+			return proxy.Fault{Text: r.Target.Fault, Order: r.Pass.Order}, eaten(file, r.Pass.Place)
+		}
+	}
+	return proxy.Fault{}, false
+}
+
+// eaten says whether Compose took a variable from the line of a place.
+func eaten(file proxy.File, at proxy.Place) bool {
+	return slices.ContainsFunc(file.Eaten, func(u proxy.Use) bool { return u.Place.File == at.File && u.Place.Line == at.Line })
+}
+
+// doubled are the edits that write $$ for the $ of uses in the Compose files.
+func (c *Case) doubled(uses []proxy.Use) (edits []Edit) {
+	for _, u := range uses {
+		line := c.stack.Sources.Line(u.Place.File, u.Place.Line)
+		if n := len(edits); n > 0 && edits[n-1].File == u.Place.File && edits[n-1].Line == u.Place.Line {
+			e := &edits[n-1]
+			at := offset(line, u.Place.Column) + len(e.New) - len(e.Old)
+			e.New = e.New[:at] + "$" + e.New[at:]
+			continue
+		}
+		at := offset(line, u.Place.Column)
+		edits = append(edits, Edit{File: u.Place.File, Line: u.Place.Line, LineEnd: u.Place.Line, Old: line, New: line[:at] + "$" + line[at:]})
+	}
+	return edits
+}
 
 var templateNotRendered = &Rule{
 	ID: "template-not-rendered", Hop: HopConfig, Scope: OfProxy, Severity: Error,

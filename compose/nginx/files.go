@@ -1,5 +1,7 @@
 package nginx
 
+import "why502/compose/proxy"
+
 // Files is the file system that nginx sees in its container, as far as the project's files tell.
 type Files struct {
 	// Open returns the file at an absolute container path. The error is fs.ErrNotExist where the
@@ -15,11 +17,12 @@ type Files struct {
 type File struct {
 	Name     string // what places in it are called; empty for a file of the image
 	Text     []byte
-	Written  []byte   // what it was before variables were filled in, where that differs: line for line the same
-	Rendered bool     // it is made of a template, with the variables of the environment
-	Lost     []string // variables of nginx's own that were filled in as if they were of the environment
-	Emptied  bool     // a command wrote it while it was reading it
-	Line     int      // at which it begins in the file of that name; 0: at the first
+	Written  []byte      // what it was before variables were filled in, where that differs: line for line the same
+	Rendered bool        // it is made of a template, with the variables of the environment
+	Lost     []string    // variables of nginx's own that were filled in as if they were of the environment
+	Emptied  bool        // a command wrote it while it was reading it
+	Eaten    []proxy.Use // variables that Compose took for its own before they came to be in it
+	Line     int         // at which it begins in the file of that name; 0: at the first
 }
 
 // UnknownError says why a file that nginx reads cannot be read from the project.

@@ -136,7 +136,7 @@ func (r *reader) load(name string) (*source, *refusal) {
 	case err == nil:
 		r.text += len(f.Text)
 		r.sources[name] = newSource(f)
-		r.config.Files = append(r.config.Files, proxy.File{Path: name, Name: f.Name, Lost: f.Lost, Emptied: f.Emptied})
+		r.config.Files = append(r.config.Files, proxy.File{Path: name, Name: f.Name, Lost: f.Lost, Emptied: f.Emptied, Eaten: f.Eaten})
 		return r.sources[name], nil
 	}
 	r.refused[name] = refused

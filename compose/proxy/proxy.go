@@ -37,6 +37,13 @@ type File struct {
 
 	Lost    []string // variables of nginx's own that its rendering has replaced, without their $
 	Emptied bool     // a command of the start wrote it while it was reading it, so that nothing is left
+	Eaten   []Use    // variables that were meant for nginx, or for what fills it in, and that Compose filled in
+}
+
+// Use is a use of a variable.
+type Use struct {
+	Name  string // without its $
+	Place Place
 }
 
 // Unchecked is something that could not be looked at, and why. Unknown is not false: nothing is
