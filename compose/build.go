@@ -33,6 +33,7 @@ type Image struct {
 	Entrypoint  []string         // of its own ENTRYPOINT
 	Command     []string         // of its own CMD
 	Ports       []Number         // of EXPOSE, for TCP
+	User        string           // of USER, or of the image that it comes from; empty: not known
 
 	files *container // its file system
 	dir   string     // WORKDIR
@@ -216,12 +217,12 @@ func (b *builder) from(index int, base string) *Image {
 	i := &Image{Place: proxy.Place{File: b.file}, Environment: map[string]Value{}, dir: "/"}
 	if earlier, ok := b.stage(base); ok && earlier < index {
 		from := b.image(earlier)
-		i.Base, i.dir, i.Entrypoint, i.Command = from.Base, from.dir, from.Entrypoint, from.Command
+		i.Base, i.dir, i.User, i.Entrypoint, i.Command = from.Base, from.dir, from.User, from.Entrypoint, from.Command
 		i.Ports, i.Environment = slices.Clone(from.Ports), maps.Clone(from.Environment)
 		i.files = from.files.clone()
 		return i
 	}
-	i.files = b.stack.imageFiles(base)
+	i.files, i.User = b.stack.imageFiles(base), family(base).user
 	if base != "scratch" {
 		i.Base = base
 	}
@@ -262,6 +263,8 @@ func (st *step) do(command instructions.Command) {
 		i.Entrypoint, i.Command = words(c.ShellDependantCmdLine), nil
 	case *instructions.CmdCommand:
 		i.Command = words(c.ShellDependantCmdLine)
+	case *instructions.UserCommand:
+		i.User = st.expand(c.User, st.env)
 	case *instructions.ExposeCommand:
 		st.expose(c.Ports, at)
 	}

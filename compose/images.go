@@ -17,6 +17,7 @@ type imageFamily struct {
 	main   string         // container path of the file that nginx starts with; mime.types and the like lie beside it
 	whole  bool           // the layout is all there is; else more may be there
 	stock  bool           // nginx without modules of others, started by the official entrypoint
+	user   string         // that its containers start as; empty: not known
 	ports  []int          // that it listens on, as its own documentation says; empty: not fixed
 }
 
@@ -26,9 +27,9 @@ const stockMain = "/etc/nginx/nginx.conf"
 // (EXPOSE and the default configuration) names.
 var imageFamilies = []imageFamily{
 	{name: "nginx-prometheus-exporter", ports: []int{9113}},
-	{name: "nginx-unprivileged", repo: regexp.MustCompile(`(^|/)(nginxinc|nginx)/nginx-unprivileged$`), nginx: true, layout: "unprivileged", main: stockMain, whole: true, stock: true, ports: []int{8080}},
+	{name: "nginx-unprivileged", repo: regexp.MustCompile(`(^|/)(nginxinc|nginx)/nginx-unprivileged$`), nginx: true, layout: "unprivileged", main: stockMain, whole: true, stock: true, user: "nginx", ports: []int{8080}},
 	{name: "nginx-unprivileged", nginx: true, ports: []int{8080}},
-	{name: "nginx", repo: regexp.MustCompile(`^nginx$|(^|/)library/nginx$|^public\.ecr\.aws/nginx/nginx$|^[^/]+[.:][^/]+/nginx$`), nginx: true, layout: "nginx", main: stockMain, whole: true, stock: true, ports: []int{80}},
+	{name: "nginx", repo: regexp.MustCompile(`^nginx$|(^|/)library/nginx$|^public\.ecr\.aws/nginx/nginx$|^[^/]+[.:][^/]+/nginx$`), nginx: true, layout: "nginx", main: stockMain, whole: true, stock: true, user: "root", ports: []int{80}},
 	{name: "nginx", repo: regexp.MustCompile(`(^|/)bitnami(legacy|secure)?/nginx$`), nginx: true, layout: "bitnami", main: "/opt/bitnami/nginx/conf/nginx.conf", ports: []int{8080}},
 	{name: "nginx", nginx: true, ports: []int{80}},
 	{name: "openresty", repo: regexp.MustCompile(`(^|/)openresty/openresty$`), nginx: true, layout: "openresty", main: "/usr/local/openresty/nginx/conf/nginx.conf", ports: []int{80}},

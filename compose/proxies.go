@@ -135,35 +135,45 @@ func (s *Stack) readProxy(svc *Service, why string) *Proxy {
 	if c.stock {
 		p.Absent = absent(p.Config, c)
 	}
+	p.Closed = unreadable(p, c)
 	return p
 }
 
-// absent are the certificates and keys that nginx loads when it starts and that are not there. Those
-// with a variable in their names are loaded when a client comes.
+// absent are the certificates and keys that nginx loads when it starts and that are not there.
 func absent(config *proxy.Config, c *container) (all []Absent) {
-	check := func(directives []*proxy.Directive) {
+	certificates(config, func(d *proxy.Directive, file string) {
+		_, l, err := c.find(file)
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errDirectory) {
+			return
+		}
+		gone := Absent{Directive: d.Name, Path: file, Place: d.Place, Order: d.Order}
+		if l != nil {
+			gone.Mount = l.mount
+		}
+		all = append(all, gone)
+	})
+	return all
+}
+
+// certificates visits the certificates and keys that nginx loads when it starts, with their paths in the
+// container. Those with a variable in their names are loaded when a client comes.
+func certificates(config *proxy.Config, visit func(d *proxy.Directive, file string)) {
+	among := func(directives []*proxy.Directive) {
 		for _, d := range directives {
 			if d.Name != "ssl_certificate" && d.Name != "ssl_certificate_key" || len(d.Args) != 1 || strings.ContainsAny(d.Args[0], "$:") {
 				continue
 			}
-			file := d.Args[0]
-			if !path.IsAbs(file) {
-				file = path.Join("/etc/nginx", file)
-			}
-			if _, l, err := c.find(file); errors.Is(err, fs.ErrNotExist) || errors.Is(err, errDirectory) {
-				gone := Absent{Directive: d.Name, Path: file, Place: d.Place, Order: d.Order}
-				if l != nil {
-					gone.Mount = l.mount
-				}
-				all = append(all, gone)
+			if file := d.Args[0]; path.IsAbs(file) {
+				visit(d, file)
+			} else {
+				visit(d, path.Join("/etc/nginx", file))
 			}
 		}
 	}
-	check(config.Directives)
+	among(config.Directives)
 	for _, srv := range config.Servers {
-		check(srv.Directives)
+		among(srv.Directives)
 	}
-	return all
 }
 
 // name is what places call a host path: relative to the project directory.

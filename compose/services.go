@@ -86,6 +86,9 @@ func (s *Stack) service(project *types.Project, name string, config types.Servic
 		Restart:       restart(config),
 		Scale:         config.GetScale(),
 		Mounts:        s.mounts(project, config, at),
+		User:          config.User,
+		Groups:        len(config.GroupAdd) > 0,
+		Bound:         bound(config),
 	}
 }
 

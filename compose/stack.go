@@ -86,6 +86,9 @@ type Service struct {
 	Restart       string   // policy: "", no, always, on-failure, unless-stopped
 	Scale         int      // replicas; 1 unless said otherwise
 	Mounts        []Mount
+	User          string // that its containers start as; empty: the image's
+	Groups        bool   // that user has more groups
+	Bound         bool   // root in it may not read what is closed to root
 }
 
 // Base is the image that a service runs, or that the last stage of its Dockerfile comes from; empty:
@@ -216,6 +219,7 @@ type Proxy struct {
 	Missing   []BadMount   // bind mounts of configuration whose source is not what it has to be
 	NotLoaded []proxy.File // mounted configuration files that nothing includes
 	Absent    []Absent     // certificates and keys that nginx loads when it starts, and does not find
+	Closed    []Unreadable // mounted files that nginx reads when it starts, and may not
 }
 
 // Absent is a file that a directive names and that is not in the container.

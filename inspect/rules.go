@@ -19,6 +19,7 @@ var rules = []*Rule{
 	resolverInvalid,
 	bufferSizesInvalid,
 	certificateMissing,
+	configUnreadable,
 	configNotLoaded,
 	// proxy
 	proxyNotRunning,

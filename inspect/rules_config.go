@@ -308,6 +308,49 @@ the challenge before there is a certificate.`,
 	},
 }
 
+var configUnreadable = &Rule{
+	ID: "config-unreadable", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	Title: "nginx may not read its configuration",
+	Why: `A bind mount has the owner and mode of the host's file. Started as another user than root (user:, USER, the
+unprivileged image), or as root without its capability to read everything, nginx ends with "open() ... failed
+(13: Permission denied)". With SELinux that also happens to a file that everybody may read: mount it with :z.`,
+	Bad:  `proxy: {user: "101", volumes: ["./nginx.conf:/etc/nginx/nginx.conf"]}   # -rw------- nginx.conf`,
+	Good: `chmod a+r nginx.conf`,
+	Fix:  "let the user that nginx starts as read it",
+	Check: func(c *Case) *Finding {
+		if len(c.Proxy.Closed) == 0 {
+			return nil
+		}
+		bad := c.Proxy.Closed[0]
+		status := c.closedStatus(bad)
+		if c.proxyRuns() && status == StatusNoStart {
+			return nil // it has read everything
+		}
+		// the engine may be another machine, where it has another mode
+		f := c.finding(Likely, status, "%s starts nginx as user %s, who may not read %s: its mode is %04o", c.Proxy.Service.Name, bad.User, c.userPath(bad.Source), bad.Mode).
+			fix("let user %s read it, or all: chmod a+rX %s", bad.User, c.userPath(bad.Source))
+		f.Place, f.order, f.subject = bad.Mount.Place, -1, bad.Path
+		return f
+	},
+}
+
+// closedStatus is what follows of a file that nginx may not read. A directory that it may not look into is
+// an empty one to the pattern of an include, so that nginx may run without a server.
+func (c *Case) closedStatus(bad compose.Unreadable) Status {
+	config := c.Proxy.Config
+	if !bad.Directory || bad.Path == config.Files[0].Path {
+		return StatusNoStart
+	}
+	closed := map[string]bool{}
+	for _, f := range config.Files {
+		closed[f.Name] = slices.ContainsFunc(c.Proxy.Closed, func(u compose.Unreadable) bool { return u.Path == f.Path })
+	}
+	if slices.ContainsFunc(config.Servers, func(s *proxy.Server) bool { return !closed[s.Place.File] }) {
+		return StatusNone
+	}
+	return StatusRefused
+}
+
 var configNotLoaded = &Rule{
 	ID: "config-not-loaded", Hop: HopConfig, Scope: OfProxy, Severity: Error,
 	Title: "nginx does not load a mounted configuration file",
