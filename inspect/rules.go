@@ -21,6 +21,7 @@ var rules = []*Rule{
 	certificateMissing,
 	configUnreadable,
 	configNotLoaded,
+	defaultConfShadows,
 	// proxy
 	proxyNotRunning,
 	proxyPortNotListening,
