@@ -291,6 +291,7 @@ func (s *Stack) mounts(project *types.Project, config types.ServiceConfig, at pl
 			Target:   v.Target,
 			ReadOnly: v.ReadOnly,
 			Create:   v.Bind != nil && bool(v.Bind.CreateHostPath),
+			Outside:  v.Type == types.VolumeTypeVolume && outside(project, v.Source),
 			Place:    volumes.item(func(m *mark) bool { return mountTarget(m) == v.Target }),
 		})
 	}
@@ -312,6 +313,13 @@ func (s *Stack) mounts(project *types.Project, config types.ServiceConfig, at pl
 		all = append(all, m)
 	}
 	return all
+}
+
+// outside says whether others than the project's services may mount a volume: it is external, has a name
+// of its own, or its driver's options say what is in it.
+func outside(project *types.Project, volume string) bool {
+	v, ok := project.Volumes[volume]
+	return ok && (bool(v.External) || len(v.DriverOpts) > 0 || v.Name != project.Name+"_"+volume)
 }
 
 // content is the text of a config or secret that no file brings; nil: a file does, or nothing here.

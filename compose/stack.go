@@ -186,6 +186,7 @@ type Mount struct {
 	Target   string // absolute container path
 	ReadOnly bool
 	Create   bool // a missing bind source is made, as a directory (short syntax)
+	Outside  bool // others than the project's services may mount this volume
 	Place    proxy.Place
 	Content  *nginx.File // of a config or secret whose text the Compose files or a variable give; nil: it is a file
 }

@@ -59,6 +59,7 @@ var rules = []*Rule{
 	upstreamAddressMayGoStale,
 	resolverCachesTooLong,
 	// port
+	upstreamSocketNotShared,
 	upstreamPublishedPort,
 	upstreamPortMismatch,
 }
