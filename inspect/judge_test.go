@@ -41,7 +41,11 @@ func TestWalkHops(t *testing.T) {
 		},
 		"outside host":    {conf: server(pass("/", "http://api.example.com")), want: "edge:80 / -> api.example.com:80 ok o???????"},
 		"address":         {conf: server(pass("/", "http://10.1.2.3:8000")), want: "edge:80 / -> 10.1.2.3:8000 ok o???o???"},
-		"socket":          {conf: server(pass("/", "http://unix:/run/app.sock")), want: "edge:80 / -> unix:/run/app.sock ok o???????"},
+		"socket": {
+			conf:     server(pass("/", "http://unix:/run/app.sock")),
+			services: strings.Replace(edge, "[", "[./run:/run, ", 1) + api,
+			want:     "edge:80 / -> unix:/run/app.sock ok o???????",
+		},
 		"unknown target":  {conf: server(pass("/", "http://$arg_to")), want: "edge:80 / -> http://$arg_to unknown"},
 		"broken name":     {conf: server(pass("/", "http://nope:8000")), want: "error upstream-host-unknown 1\nedge:80 / -> nope:8000 broken no-start o???B---"},
 		"broken network":  {conf: apiPass, services: sides, want: "error upstream-no-shared-network 1\nedge:80 / -> api:8000 broken no-start o??B----"},
