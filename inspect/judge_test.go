@@ -39,8 +39,8 @@ func TestWalkHops(t *testing.T) {
 			services: strings.Replace(edge, "[", "[more:/etc/nginx/conf.d, ", 1) + api + "volumes: {more: }\n",
 			want:     "edge:80 / -> api:8000 ok ???oo???",
 		},
-		"outside host":    {conf: server(pass("/", "http://api.example.com")), want: "edge:80 / -> api.example.com:80 ok o???????"},
-		"address":         {conf: server(pass("/", "http://10.1.2.3:8000")), want: "edge:80 / -> 10.1.2.3:8000 ok o???o???"},
+		"outside host": {conf: server(pass("/", "http://api.example.com")), want: "edge:80 / -> api.example.com:80 ok o???????"},
+		"address":      {conf: server(pass("/", "http://10.1.2.3:8000")), want: "edge:80 / -> 10.1.2.3:8000 ok o???o???"},
 		"socket": {
 			conf:     server(pass("/", "http://unix:/run/app.sock")),
 			services: strings.Replace(edge, "[", "[./run:/run, ", 1) + api,
