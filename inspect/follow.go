@@ -113,7 +113,7 @@ func (f *facts) innerRoute(r *compose.Route, b Backend) *compose.Route {
 // hostsAsked are the names that the upstream is asked for: those of the route's server where it
 // passes on the client's Host header, else the one that it sends instead; nil where that is not known.
 func hostsAsked(r *compose.Route, b Backend) []string {
-	switch host := r.Pass.Host; {
+	switch host, _ := r.Pass.Header("Host"); {
 	case host == "" || host == "$proxy_host":
 		return []string{b.Host}
 	case host == "$host" || host == "$http_host" || host == "$host:$server_port":

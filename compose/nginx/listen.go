@@ -11,26 +11,28 @@ import (
 const maxPorts = 1000
 
 // listens gives what a server accepts connections on: port 80 where an http server does not say.
-func (l *lowerer) listens(u *upstreams, n *node, tls bool) []proxy.Listen {
+func (l *lowerer) listens(u *upstreams, n *node, around inherited) []proxy.Listen {
 	var all []proxy.Listen
 	for _, child := range n.nodes {
 		if child.Name == "listen" && len(child.Args) > 0 {
-			all = append(all, l.listen(child, tls)...)
+			all = append(all, l.listen(child, around)...)
 		}
 	}
 	if len(all) == 0 && !u.stream {
-		return []proxy.Listen{{Place: n.Place, Port: 80, TLS: tls}}
+		return []proxy.Listen{{Place: n.Place, Port: 80, TLS: around.tls, HTTP2: around.http2}}
 	}
 	return all
 }
 
 // listen lowers one listen; a range of ports becomes one for each.
-func (l *lowerer) listen(n *node, tls bool) []proxy.Listen {
-	listen := proxy.Listen{Place: n.Place, TLS: tls}
+func (l *lowerer) listen(n *node, around inherited) []proxy.Listen {
+	listen := proxy.Listen{Place: n.Place, TLS: around.tls, HTTP2: around.http2}
 	for _, arg := range n.Args[1:] {
 		switch arg {
 		case "ssl":
 			listen.TLS = true
+		case "http2":
+			listen.HTTP2 = true
 		case "quic":
 			listen.TLS, listen.UDP = true, true
 		case "udp":

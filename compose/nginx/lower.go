@@ -14,14 +14,18 @@ type lowerer struct {
 	http, stream *upstreams
 	passes       []*pass // all of them: where they lead to is known when all groups are
 	last         int     // the order of what nginx checks when it has read everything
+	httpVersion  string  // that proxy_pass asks in where nothing is said
 }
 
 // lower adds what a configuration says to config. last is the order of the last directive; stock
 // says that nginx has no variables but its own.
-func lower(config *proxy.Config, main []*node, last int, stock bool) {
+func lower(config *proxy.Config, main []*node, last int, stock bool, version string) {
 	complete := config.Complete()
-	l := &lowerer{config: config, http: newUpstreams(false, complete), stream: newUpstreams(true, complete), last: last}
-	l.module(l.http, main, inherited{})
+	l := &lowerer{config: config, http: newUpstreams(false, complete), stream: newUpstreams(true, complete), last: last, httpVersion: "1.1"}
+	if knownVersion(version) && !atLeast(version, 1, 29, 7) {
+		l.httpVersion = "1.0"
+	}
+	l.module(l.http, main, outermost())
 	if complete && stock {
 		l.unset(main)
 	}
@@ -75,35 +79,6 @@ func ownDirectives(nodes []*node) []*proxy.Directive {
 	return own
 }
 
-// inherited is what a block takes over from the one around it, unless it says otherwise itself.
-type inherited struct {
-	resolver *proxy.Resolver
-	host     string // the Host header that passes send; empty: the target's own name
-	tls      bool   // listens are for TLS, by the old "ssl on;"
-}
-
-// in is what holds inside a block. One proxy_set_header makes nginx forget all those around it.
-func (i inherited) in(nodes []*node) inherited {
-	i.resolver, i.tls = resolverIn(nodes, i.resolver), isOn(nodes, "ssl", i.tls)
-	if find(nodes, "proxy_set_header") != nil {
-		i.host = ""
-	}
-	for _, n := range nodes {
-		if n.Name == "proxy_set_header" && len(n.Args) == 2 && strings.EqualFold(n.Args[0], "host") {
-			i.host = n.Args[1]
-		}
-	}
-	return i
-}
-
-// isOn gives the value of a flag, which is inherited where it is not set.
-func isOn(nodes []*node, name string, inherited bool) bool {
-	if n := find(nodes, name); n != nil && len(n.Args) == 1 {
-		return strings.EqualFold(n.Args[0], "on")
-	}
-	return inherited
-}
-
 // resolverIn gives the resolver of a block, which is inherited where there is none.
 func resolverIn(nodes []*node, inherited *proxy.Resolver) *proxy.Resolver {
 	n := find(nodes, "resolver")
@@ -138,7 +113,7 @@ func withoutPort(text string) string {
 func (l *lowerer) server(u *upstreams, n *node, outer inherited) {
 	inner := outer.in(n.nodes)
 	s := &proxy.Server{Place: n.Place, Order: n.Order, Stream: u.stream, Directives: ownDirectives(n.nodes)}
-	s.Listens = l.listens(u, n, inner.tls)
+	s.Listens = l.listens(u, n, inner)
 	if len(s.Listens) == 0 && l.config.Complete() {
 		l.fault(n, "stream", n.Order, `no "listen" is defined for server`)
 	}

@@ -26,7 +26,7 @@ func Parse(files Files, o Options) *proxy.Config {
 		sources: map[string]*source{}, refused: map[string]*refusal{}, lost: map[string]*refusal{}, faults: map[string][]proxy.Fault{},
 	}
 	main := r.parse(o)
-	lower(r.config, main, r.order, r.stock)
+	lower(r.config, main, r.order, r.stock, o.Version)
 	slices.SortStableFunc(r.config.Faults, func(a, b proxy.Fault) int { return a.Order - b.Order })
 	// the last thing that nginx looks at before it starts
 	if r.config.Complete() && len(r.config.Files) > 0 && find(main, "events") == nil {

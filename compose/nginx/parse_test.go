@@ -502,12 +502,13 @@ func TestListens(t *testing.T) {
 		{"listen *:81;", "*:81"},
 		{"listen 0.0.0.0:81;", "*:81"},
 		{"listen [::1];", "::1:80"},
-		{"listen localhost:82 http2 ssl;", "localhost:82 tls"},
+		{"listen localhost:82 http2 ssl;", "localhost:82 tls http2"},
 		{"listen example;", "example:80"},
 		{"listen 8000-8002;", "*:8000 *:8001 *:8002"},
 		{"listen 443 quic reuseport;", "*:443 tls udp"},
 		{"listen unix:/run/n.sock;", "unix:/run/n.sock"},
 		{"listen 443; ssl on;", "*:443 tls"},
+		{"listen 81; http2 on;", "*:81 http2"},
 	}
 	for _, test := range tests {
 		c := parse(stock("server { " + test.conf + " }"))
@@ -522,6 +523,9 @@ func TestListens(t *testing.T) {
 			}
 			if l.TLS {
 				text += " tls"
+			}
+			if l.HTTP2 {
+				text += " http2"
 			}
 			if l.UDP {
 				text += " udp"

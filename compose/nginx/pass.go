@@ -1,6 +1,7 @@
 package nginx
 
 import (
+	"cmp"
 	"strings"
 
 	"why502/compose/proxy"
@@ -38,9 +39,14 @@ func (l *lowerer) pass(passes []*proxy.Pass, u *upstreams, n *node, around *scop
 	if !ok || len(n.Args) == 0 {
 		return passes
 	}
+	under := around.of(n.Name)
 	p := &proxy.Pass{
 		Place: n.place(0), Order: n.Order, Directive: n.Name, Value: n.Args[0], Within: within,
-		Variable: strings.Contains(n.Args[0], "$"), Resolver: around.resolver, Host: around.host,
+		Variable: strings.Contains(n.Args[0], "$"), Resolver: around.resolver,
+		Sent: under.sent, Forgotten: under.forgotten, Timeouts: under.effective(u.stream),
+	}
+	if n.Name == "proxy_pass" && !u.stream {
+		p.HTTPVersion = cmp.Or(under.version, l.httpVersion)
 	}
 	l.passes = append(l.passes, &pass{Pass: p, module: m, upstreams: u, scope: around, noURI: around.noURI || within != ""})
 	return append(passes, p)

@@ -5,6 +5,11 @@
 // so that another proxy can be lowered to the same types.
 package proxy
 
+import (
+	"strings"
+	"time"
+)
+
 // Place is a spot in one of the user's files. The zero Place is nowhere: what it belongs to
 // comes from an image, not from the project.
 type Place struct {
@@ -106,6 +111,7 @@ type Listen struct {
 	Port    int    // 0 for a unix socket
 	Socket  string // path of a unix socket
 	TLS     bool
+	HTTP2   bool // without TLS, clients that begin with HTTP/2 are understood
 	UDP     bool
 	Default bool // default_server
 }
@@ -144,7 +150,35 @@ type Pass struct {
 	Variable  bool      // its value contains a variable, so that it is evaluated for each request
 	Targets   []Target  // every value that it can take; at least one
 	Resolver  *Resolver // the one in effect; nil: none
-	Host      string    // the Host header that it sends, as written: "$host"; empty: the target's own name
+
+	Sent        []Param // headers, or the parameters of FastCGI, uwsgi and SCGI, that it is told to send
+	Forgotten   []Param // those of blocks around it, which do not count because a nearer block has others
+	HTTPVersion string  // that proxy_pass asks in: "1.0", "1.1", "2"; empty for the others
+	Timeouts    Timeouts
+}
+
+// Param is a header or parameter that a pass sends.
+type Param struct {
+	Name  string // as written
+	Value string // as written: "$host"; empty: a header of that name is not sent
+	Place Place  // of its value
+}
+
+// Timeouts are how long a proxy waits for an upstream: for the connection, and for the next bytes to
+// be taken or to come.
+type Timeouts struct {
+	Connect, Send, Read time.Duration
+}
+
+// Header is the value of a header or parameter that a pass is told to send, as written: "$host". ok is
+// false where it is not told.
+func (p *Pass) Header(name string) (value string, ok bool) {
+	for _, param := range p.Sent {
+		if strings.EqualFold(param.Name, name) {
+			value, ok = param.Value, true
+		}
+	}
+	return value, ok
 }
 
 // String gives the pass as written: "proxy_pass http://api:8000".
