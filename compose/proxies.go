@@ -115,7 +115,7 @@ func (s *Stack) readProxy(svc *Service, why string) *Proxy {
 	if known.nginx {
 		p.Version = imageVersion(svc.Base())
 	}
-	p.Config = nginx.Parse(c.files(), nginx.Options{Main: mainFile(svc, known.main), Version: p.Version, Stock: c.stock})
+	p.Config = nginx.Parse(c.files(), nginx.Options{Main: mainFile(svc, known.main), Version: p.Version, Stock: c.stock, Given: given(svc, c.stock)})
 	for i, fault := range p.Config.Faults {
 		if m, ok := c.mountOf(fault.Path); ok && fault.Path != "" && m.Source != "" {
 			p.Config.Faults[i].Expected = s.expected(hostPath(m, fault.Path))
@@ -187,6 +187,7 @@ func (s *Stack) name(host string) string {
 
 var (
 	configFlag = regexp.MustCompile(`nginx(?:-debug)?(?: (?:[^&|;"']|"[^"]*"|'[^']*')*?)? -c\s*["']?([^\s"';]+)`)
+	globalFlag = regexp.MustCompile(`nginx(?:-debug)?(?: [^&|;"']*)? -g\s*["']?([^"']+)`)
 	ownCommand = regexp.MustCompile(`^(\S*/)?(nginx|nginx-debug|openresty)( |$)`)
 )
 
@@ -208,6 +209,23 @@ func mainFile(svc *Service, ofImage string) string {
 		return path.Join("/etc/nginx", m[1]) // relative paths count from nginx's prefix
 	}
 	return cmp.Or(ofImage, "/etc/nginx/nginx.conf")
+}
+
+// given are the names of the directives that a start gives nginx with -g: the stock image's turns "daemon"
+// off by itself.
+func given(svc *Service, stock bool) (names []string) {
+	argv := svc.Start()
+	if len(argv) == 0 && stock {
+		return []string{"daemon"}
+	}
+	if m := globalFlag.FindStringSubmatch(strings.Join(argv, " ")); m != nil {
+		for directive := range strings.SplitSeq(m[1], ";") {
+			if words := strings.Fields(directive); len(words) > 0 {
+				names = append(names, words[0])
+			}
+		}
+	}
+	return names
 }
 
 // startsNginx says whether a service starts nginx and nothing else, as the image does by itself.

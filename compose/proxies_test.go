@@ -299,3 +299,17 @@ func TestMissing(t *testing.T) {
 		}
 	}
 }
+
+func TestGiven(t *testing.T) {
+	for lines, want := range map[string]string{
+		"": "daemon",
+		`, command: ["nginx", "-g", "daemon off; worker_processes 1;"]`:     "daemon worker_processes",
+		`, command: ["sh", "-c", "render && exec nginx -g 'daemon off;'"]`:  "daemon",
+		`, command: ["nginx", "-c", "/x.conf"]`:                             "",
+		`, command: ["sh", "-c", "nginx; tail -g 'daemon off;' /dev/null"]`: "",
+	} {
+		if got := strings.Join(given(service(t, "image: nginx"+lines), true), " "); got != want {
+			t.Errorf("%s: given are %q, want %q", lines, got, want)
+		}
+	}
+}

@@ -166,6 +166,10 @@ reload and keeps the old configuration.`,
 			f.fix("a } is missing above this line")
 		case strings.Contains(fault.Text, `unexpected "}"`):
 			f.fix("a } is too many, or a ; is missing before it")
+		case strings.HasSuffix(fault.Text, "is duplicate") && fault.Context == "main":
+			f.fix("leave it out here, or one of the two: what nginx is started with (-g) counts")
+		case strings.HasSuffix(fault.Text, "is duplicate"):
+			f.fix("leave one of the two out: what is included into the same block counts")
 		case fault.Place.Known():
 			f.fix("correct line %d of %s", fault.Place.Line, fault.Place.File)
 		}

@@ -152,3 +152,38 @@ func parseVersion(version string) ([3]int, bool) {
 	}
 	return v, true
 }
+
+// once says whether nginx accepts a directive only once in a block: those that it says "directive is
+// duplicate" of, as far as they are common (tried out with nginx 1.22).
+func once(name string) bool {
+	switch name {
+	case "daemon", "pid", "worker_processes", "worker_rlimit_nofile", "worker_connections", "multi_accept",
+		"root", "alias", "try_files", "default_type", "charset", "expires", "etag", "autoindex", "satisfy", "auth_basic", "auth_basic_user_file", "auth_request",
+		"sendfile", "tcp_nopush", "tcp_nodelay", "send_timeout", "keepalive_timeout", "keepalive_requests", "server_tokens", "merge_slashes",
+		"client_max_body_size", "client_body_buffer_size", "client_body_timeout", "client_body_temp_path", "client_header_timeout", "client_header_buffer_size",
+		"large_client_header_buffers", "underscores_in_headers", "port_in_redirect", "absolute_redirect", "server_name_in_redirect", "recursive_error_pages",
+		"log_not_found", "reset_timedout_connection", "limit_rate", "limit_rate_after", "real_ip_header", "real_ip_recursive",
+		"types_hash_max_size", "types_hash_bucket_size", "server_names_hash_bucket_size", "server_names_hash_max_size", "map_hash_bucket_size", "map_hash_max_size",
+		"gzip", "gzip_vary", "gzip_comp_level", "gzip_buffers", "gzip_http_version", "gzip_min_length", "gzip_static", "gunzip",
+		"ssl_ciphers", "ssl_prefer_server_ciphers", "ssl_session_timeout", "ssl_session_tickets", "ssl_dhparam", "ssl_ecdh_curve", "ssl_stapling", "ssl_stapling_verify",
+		"ssl_trusted_certificate", "ssl_client_certificate", "ssl_verify_client", "ssl_verify_depth", "ssl_buffer_size", "ssl_early_data",
+		"resolver", "resolver_timeout", "keepalive", "proxy_timeout", "proxy_http_version", "proxy_headers_hash_max_size", "proxy_headers_hash_bucket_size",
+		"proxy_set_body", "proxy_method", "fastcgi_index", "fastcgi_keep_conn", "sub_filter_once":
+		return true
+	}
+	family, option, _ := strings.Cut(name, "_")
+	switch family {
+	case "proxy", "fastcgi", "uwsgi", "scgi", "grpc":
+	default:
+		return false
+	}
+	switch option {
+	case "connect_timeout", "read_timeout", "send_timeout", "buffering", "buffers", "buffer_size", "busy_buffers_size", "request_buffering",
+		"max_temp_file_size", "temp_file_write_size", "temp_path", "intercept_errors", "ignore_client_abort", "socket_keepalive", "bind",
+		"next_upstream_timeout", "next_upstream_tries", "pass_request_body", "pass_request_headers", "cache", "cache_key", "cache_lock", "cache_min_uses",
+		"cache_background_update", "cache_revalidate", "ssl_name", "ssl_server_name", "ssl_verify", "ssl_verify_depth", "ssl_trusted_certificate",
+		"ssl_session_reuse", "ssl_certificate", "ssl_certificate_key", "ssl_ciphers", "limit_rate", "store":
+		return true
+	}
+	return false
+}

@@ -19,13 +19,14 @@ type lowerer struct {
 
 // lower adds what a configuration says to config. last is the order of the last directive; stock
 // says that nginx has no variables but its own.
-func lower(config *proxy.Config, main []*node, last int, stock bool, version string) {
+func lower(config *proxy.Config, main []*node, last int, stock bool, o Options) {
 	complete := config.Complete()
 	l := &lowerer{config: config, http: newUpstreams(false, complete), stream: newUpstreams(true, complete), last: last, httpVersion: "1.1"}
-	if knownVersion(version) && !atLeast(version, 1, 29, 7) {
+	if knownVersion(o.Version) && !atLeast(o.Version, 1, 29, 7) {
 		l.httpVersion = "1.0"
 	}
 	l.module(l.http, main, outermost())
+	l.repeated(main, "main", o.Given)
 	if complete && stock {
 		l.unset(main)
 	}
@@ -196,6 +197,21 @@ func (l *lowerer) duplicates(n *node) {
 				l.fault(child, n.Name, child.Order, fmt.Sprintf(`"%s" directive is duplicate`, child.Name))
 			}
 			passes[child.Name] = true
+		}
+	}
+}
+
+// repeated looks in every block for a directive that nginx accepts only once in it. given are names
+// that the command line brings into the outermost.
+func (l *lowerer) repeated(nodes []*node, context string, given []string) {
+	for i, n := range nodes {
+		switch n.Name {
+		case "http", "stream", "events", "server", "upstream", "location", "if", "limit_except": // others hold words
+			l.repeated(n.nodes, n.Name, nil)
+		}
+		if once(n.Name) && (slices.Contains(given, n.Name) || find(nodes[:i], n.Name) != nil) {
+			l.fault(n, context, n.Order, fmt.Sprintf(`"%s" directive is duplicate`, n.Name))
+			return // nginx stops here
 		}
 	}
 }

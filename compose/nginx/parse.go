@@ -10,9 +10,10 @@ import (
 
 // Options say which nginx reads the configuration.
 type Options struct {
-	Main    string // container path of the main file; /etc/nginx/nginx.conf if empty
-	Version string // "1.27.3", "1.25"; anything that is no number: not known
-	Stock   bool   // the image is the stock nginx: it has no modules but those that nginx comes with
+	Main    string   // container path of the main file; /etc/nginx/nginx.conf if empty
+	Version string   // "1.27.3", "1.25"; anything that is no number: not known
+	Stock   bool     // the image is the stock nginx: it has no modules but those that nginx comes with
+	Given   []string // names of the directives that its command line gives with -g
 }
 
 // Parse reads what nginx loads, as nginx would, and says what it is told to do. It never fails:
@@ -26,7 +27,7 @@ func Parse(files Files, o Options) *proxy.Config {
 		sources: map[string]*source{}, refused: map[string]*refusal{}, lost: map[string]*refusal{}, faults: map[string][]proxy.Fault{},
 	}
 	main := r.parse(o)
-	lower(r.config, main, r.order, r.stock, o.Version)
+	lower(r.config, main, r.order, r.stock, o)
 	slices.SortStableFunc(r.config.Faults, func(a, b proxy.Fault) int { return a.Order - b.Order })
 	// the last thing that nginx looks at before it starts
 	if r.config.Complete() && len(r.config.Files) > 0 && find(main, "events") == nil {
