@@ -1,18 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -24,8 +23,6 @@ import (
 	"time"
 
 	"why502/compose"
-	"why502/compose/nginx"
-	"why502/compose/proxy"
 )
 
 // A scenario with a play.txt is played on the Docker engine that the docker command reaches. The
@@ -397,70 +394,25 @@ func (p *play) compare(asked map[string]string) {
 	}
 }
 
-// loads holds what was read from the files against what nginx -T prints in the containers that run.
+// loads holds what was read from the files against what nginx prints of its configuration: in the
+// container that runs, else in one of its own, with what the other lacks to start. What the daemon alone
+// tells is left out.
 func (p *play) loads() {
-	for _, edge := range p.stack.Proxies {
-		service := edge.Service.Name
-		if !edge.Config.Complete() || p.state(service) != "running" {
+	refused := refusals(decode(p.t, p.why502("--live=off", "--format=json")))
+	for _, edge := range slices.Concat(p.stack.Proxies, p.stack.Servers) {
+		if len(edge.Missing) > 0 || len(edge.Config.Unchecked) > 0 || p.rule == "proxy-not-running" {
 			continue
 		}
-		dump, err := p.docker(p.t.Context(), "compose", "exec", "-T", service, "sh", "-c", "nginx -T 2>/dev/null")
-		if err != nil && !p.works {
-			continue // it would not start again
+		real := print{refused: "it does not run"}
+		if p.state(edge.Service.Name) == "running" {
+			real = printed(p.t, slices.Concat(p.flags, []string{"exec", "-T", edge.Service.Name, "nginx", "-T"}))
 		}
-		real := nginx.Parse(dumped(dump), nginx.Options{Version: edge.Version, Stock: edge.Stock})
-		if got, want := passes(edge.Config), passes(real); !slices.Equal(got, want) {
-			p.t.Errorf("%s: read from the files:\n%s\nnginx -T:\n%s", service, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		if real.refused != "" {
+			image := cmp.Or(edge.Service.Image, p.project+p.stack.Separator+edge.Service.Name)
+			real = lone{edge, p.folder, image}.print(p.t)
 		}
+		real.compare(p.t, edge, refused[edge.Service.Name])
 	}
-}
-
-// dumped are the files that nginx -T prints, each behind a line with its path.
-func dumped(text string) nginx.Files {
-	files := map[string]string{}
-	for _, part := range strings.Split(text, "# configuration file ")[1:] {
-		name, content, _ := strings.Cut(part, ":\n")
-		files[name] = content
-	}
-	open := func(name string) (*nginx.File, error) {
-		if content, ok := files[name]; ok {
-			return &nginx.File{Name: name, Text: []byte(content)}, nil
-		}
-		return nil, fs.ErrNotExist
-	}
-	glob := func(pattern string) (matches []string, unknown string) {
-		for _, name := range slices.Sorted(maps.Keys(files)) {
-			if ok, _ := path.Match(pattern, name); ok {
-				matches = append(matches, name)
-			}
-		}
-		return matches, ""
-	}
-	return nginx.Files{Open: open, Glob: glob}
-}
-
-// passes are the lines "listen, server, location, pass" of a configuration.
-func passes(c *proxy.Config) (lines []string) {
-	add := func(s *proxy.Server, location string, passes []*proxy.Pass) {
-		for _, pass := range passes {
-			for _, l := range s.Listens {
-				lines = append(lines, fmt.Sprintf("%s %d %s %s %s %s", l.Address, l.Port, l.Socket, s.Names, location, pass))
-			}
-		}
-	}
-	var inside func(s *proxy.Server, locations []*proxy.Location)
-	inside = func(s *proxy.Server, locations []*proxy.Location) {
-		for _, loc := range locations {
-			add(s, loc.String(), loc.Passes)
-			inside(s, loc.Locations)
-		}
-	}
-	for _, s := range c.Servers {
-		add(s, "", s.Passes)
-		inside(s, s.Locations)
-	}
-	slices.Sort(lines)
-	return lines
 }
 
 // failures are the answers that a route can be predicted to give.

@@ -85,9 +85,9 @@ type place struct {
 
 type finding struct {
 	place
-	Rule, Severity, Message, Status string
-	Related                         []place
-	Fix                             struct {
+	Rule, Severity, Message, Status, Proxy string
+	Related                                []place
+	Fix                                    struct {
 		Edits []place
 	}
 }
