@@ -141,10 +141,12 @@ func (p *play) why502(args ...string) result {
 }
 
 // freePorts writes a Compose file that publishes every port on one that the daemon picks, so that
-// plays do not get in each other's way. On the host's network ports are as they are written.
+// plays do not get in each other's way. One that several services publish is the same for all of them.
+// On the host's network ports are as they are written.
 func (p *play) freePorts() string {
 	var b strings.Builder
 	b.WriteString("services:\n")
+	shared := p.sharedPorts()
 	for _, name := range slices.Sorted(maps.Keys(p.stack.Services)) {
 		svc := p.stack.Services[name]
 		if len(svc.Ports) == 0 || p.onHost() {
@@ -152,7 +154,7 @@ func (p *play) freePorts() string {
 		}
 		fmt.Fprintf(&b, "  %s:\n    ports: !override\n", name)
 		for _, port := range svc.Ports {
-			fmt.Fprintf(&b, "      - \"127.0.0.1::%d/%s\"\n", port.Target, port.Protocol)
+			fmt.Fprintf(&b, "      - \"127.0.0.1:%s:%d/%s\"\n", shared[port.Published], port.Target, port.Protocol)
 		}
 	}
 	if !strings.Contains(b.String(), "ports:") {
@@ -162,6 +164,32 @@ func (p *play) freePorts() string {
 	file := filepath.Join(p.t.TempDir(), "ports.yaml")
 	write(p.t, file, b.String())
 	return file
+}
+
+// sharedPorts gives each port that several services publish a free one.
+func (p *play) sharedPorts() map[int]string {
+	seen, shared := map[int]bool{}, map[int]string{}
+	for _, svc := range p.stack.Services {
+		for _, port := range svc.Ports {
+			if seen[port.Published] && port.Published != 0 && !svc.Disabled {
+				shared[port.Published] = freePort(p.t)
+			}
+			seen[port.Published] = true
+		}
+	}
+	return shared
+}
+
+// freePort is a port that nothing listens on.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
 }
 
 // onHost says whether a service uses the host's network.
@@ -305,8 +333,10 @@ func (p *play) answer(to *url.URL) string {
 // publisher is the service that publishes the URL's port, and the port in its container; on the
 // host's network the proxy, and 0.
 func (p *play) publisher(to *url.URL) (service string, target int) {
-	for name, svc := range p.stack.Services {
-		for _, port := range svc.Ports {
+	services := slices.Sorted(maps.Keys(p.stack.Services))
+	slices.SortStableFunc(services, func(a, b string) int { return cmp.Compare(p.isProxy(b), p.isProxy(a)) })
+	for _, name := range services {
+		for _, port := range p.stack.Services[name].Ports {
 			if strconv.Itoa(port.Published) == to.Port() && !p.onHost() {
 				return name, port.Target
 			}
@@ -316,6 +346,14 @@ func (p *play) publisher(to *url.URL) (service string, target int) {
 		p.t.Fatalf("play.txt: no service publishes port %s", to.Port())
 	}
 	return p.stack.Proxies[0].Service.Name, 0
+}
+
+// isProxy is 1 for a proxy, whose port it is where several services publish it; else 0.
+func (p *play) isProxy(service string) int {
+	if slices.ContainsFunc(p.stack.Proxies, func(edge *compose.Proxy) bool { return edge.Service.Name == service }) {
+		return 1
+	}
+	return 0
 }
 
 // state is that of the container of a service; empty: it has none. One that ended without an error,

@@ -111,7 +111,7 @@ func ports(configs []types.ServicePortConfig, at places) []Port {
 		if config.Target == 0 || config.Target > 65535 {
 			continue
 		}
-		first, _, _ := strings.Cut(config.Published, "-") // of a range for one port, the daemon takes the first that is free
+		first, _, several := strings.Cut(config.Published, "-")
 		published, _ := strconv.Atoi(first)
 		all = append(all, Port{
 			HostIP:    config.HostIP,
@@ -119,6 +119,7 @@ func ports(configs []types.ServicePortConfig, at places) []Port {
 			Target:    int(config.Target),
 			Protocol:  cmp.Or(config.Protocol, "tcp"),
 			Place:     at.item(func(m *mark) bool { return publishes(m, config) }),
+			Several:   several,
 		})
 	}
 	return all

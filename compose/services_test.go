@@ -43,24 +43,24 @@ func TestPorts(t *testing.T) {
 		want                  []Port
 	}{
 		{"short", "    ports:\n      - 80\n      - \"8080:80\"\n      - 127.0.0.1:8443:443/udp\n", "", []Port{
-			{"", 0, 80, "tcp", at(4, 9)}, {"", 8080, 80, "tcp", at(5, 9)}, {"127.0.0.1", 8443, 443, "udp", at(6, 9)},
+			{"", 0, 80, "tcp", at(4, 9), false}, {"", 8080, 80, "tcp", at(5, 9), false}, {"127.0.0.1", 8443, 443, "udp", at(6, 9), false},
 		}},
 		{"IPv6", "    ports: [\"[::1]:8080:80\", \"8080:80\"]\n", "", []Port{
-			{"::1", 8080, 80, "tcp", at(3, 13)}, {"", 8080, 80, "tcp", at(3, 30)},
+			{"::1", 8080, 80, "tcp", at(3, 13), false}, {"", 8080, 80, "tcp", at(3, 30), false},
 		}},
-		{"free port on one address", "    ports: [\"127.0.0.1::80\"]\n", "", []Port{{"127.0.0.1", 0, 80, "tcp", at(3, 13)}}},
-		{"variable", "    ports: [\"${WEB}:80\"]\n", "", []Port{{"", 8080, 80, "tcp", at(3, 13)}}},
+		{"free port on one address", "    ports: [\"127.0.0.1::80\"]\n", "", []Port{{"127.0.0.1", 0, 80, "tcp", at(3, 13), false}}},
+		{"variable", "    ports: [\"${WEB}:80\"]\n", "", []Port{{"", 8080, 80, "tcp", at(3, 13), false}}},
 		{"range", "    ports: [7000:7000, \"8000-8001:80-81\"]\n", "", []Port{
-			{"", 7000, 7000, "tcp", at(3, 13)}, {"", 8000, 80, "tcp", at(3, 24)}, {"", 8001, 81, "tcp", at(3, 24)},
+			{"", 7000, 7000, "tcp", at(3, 13), false}, {"", 8000, 80, "tcp", at(3, 24), false}, {"", 8001, 81, "tcp", at(3, 24), false},
 		}},
-		{"one of a range", "    ports: [\"8000-8010:80\"]\n", "", []Port{{"", 8000, 80, "tcp", at(3, 13)}}},
+		{"one of a range", "    ports: [\"8000-8010:80\"]\n", "", []Port{{"", 8000, 80, "tcp", at(3, 13), true}}},
 		{"long", "    ports:\n      - target: 80\n      - {target: 443, published: 8443, host_ip: 127.0.0.1, protocol: udp}\n", "", []Port{
-			{"", 0, 80, "tcp", at(4, 9)}, {"127.0.0.1", 8443, 443, "udp", at(5, 9)},
+			{"", 0, 80, "tcp", at(4, 9), false}, {"127.0.0.1", 8443, 443, "udp", at(5, 9), false},
 		}},
 		{"merged", "    ports: [80:80, 81:81]\n", "    ports: [82:82, 81:81]\n", []Port{
-			{"", 80, 80, "tcp", at(3, 13)}, {"", 81, 81, "tcp", override(3, 20)}, {"", 82, 82, "tcp", override(3, 13)},
+			{"", 80, 80, "tcp", at(3, 13), false}, {"", 81, 81, "tcp", override(3, 20), false}, {"", 82, 82, "tcp", override(3, 13), false},
 		}},
-		{"replaced", "    ports: [80:80, 81:81]\n", "    ports: !override [82:82]\n", []Port{{"", 82, 82, "tcp", override(3, 23)}}},
+		{"replaced", "    ports: [80:80, 81:81]\n", "    ports: !override [82:82]\n", []Port{{"", 82, 82, "tcp", override(3, 23), false}}},
 		{"removed", "    ports: [80:80, 81:81]\n", "    ports: !reset []\n", nil},
 	}
 	for _, test := range tests {

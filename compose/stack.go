@@ -163,6 +163,7 @@ type Port struct {
 	Target    int
 	Protocol  string // tcp or udp
 	Place     proxy.Place
+	Several   bool // Published is the first of several, of which the daemon takes one that is free
 }
 
 // Link is one entry of links: the linked service, and the name it gets.

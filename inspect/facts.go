@@ -126,7 +126,7 @@ func (f *facts) networks(svc *compose.Service) []string {
 	if known {
 		return full
 	}
-	if cs := f.containers[svc.Name]; len(cs) > 0 {
+	if cs := f.containers[svc.Name]; slices.ContainsFunc(cs, (*Container).joined) {
 		for _, c := range cs {
 			for _, e := range c.Endpoints {
 				full = append(full, e.Network)
@@ -140,6 +140,11 @@ func (f *facts) networks(svc *compose.Service) []string {
 	slices.Sort(full)
 	f.nets[svc.Name] = slices.Compact(full)
 	return f.nets[svc.Name]
+}
+
+// joined says whether the daemon tells the networks of a container: not of one that it failed to start.
+func (c *Container) joined() bool {
+	return len(c.Endpoints) > 0 || c.State != "created" || c.Error == ""
 }
 
 // namespace is the service whose network a service uses.

@@ -23,6 +23,7 @@ var rules = []*Rule{
 	configNotLoaded,
 	defaultConfShadows,
 	// proxy
+	proxyPortConflict,
 	proxyNotRunning,
 	proxyPortNotListening,
 	// container

@@ -11,6 +11,110 @@ import (
 	"why502/compose/proxy"
 )
 
+var proxyPortConflict = &Rule{
+	ID: "proxy-port-conflict", Hop: HopProxy, Scope: OfProxy, Severity: Error,
+	Title: "two services publish the same port of the host",
+	Why: `A port of the host, on one address, belongs to one container. The second one is made and never started: "Bind for
+0.0.0.0:80 failed: port is already allocated". Published without an address a port is taken on all of them.`,
+	Bad: `proxy: {ports: ["8080:80"]}
+api: {ports: ["8080:8000"]}`,
+	Good: `proxy: {ports: ["8080:80"]}
+api: {expose: [8000]}   # the proxy reaches it without a published port`,
+	Fix: "publish another port of the host, or none: containers reach each other without it",
+	Check: func(c *Case) *Finding {
+		own := c.namespace(c.Proxy.Service)
+		if c.proxyRuns() {
+			return nil
+		}
+		for _, port := range own.Ports {
+			for _, other := range c.services {
+				if clash, found := clashing(own, other, port); found {
+					return c.conflict(own, other, port, clash)
+				}
+			}
+		}
+		return c.portTaken(own)
+	},
+}
+
+// clashing is the published port of another service that takes what a port needs. Services that no
+// profile has in common are alternatives.
+func clashing(own, other *compose.Service, port compose.Port) (compose.Port, bool) {
+	apart := len(own.Profiles) > 0 && len(other.Profiles) > 0 &&
+		!slices.ContainsFunc(own.Profiles, func(p string) bool { return slices.Contains(other.Profiles, p) })
+	if other == own || other.Disabled || other.Scale == 0 || own.Scale == 0 || apart {
+		return compose.Port{}, false
+	}
+	i := slices.IndexFunc(other.Ports, func(p compose.Port) bool {
+		fixed := p.Published != 0 && !p.Several && !port.Several
+		return fixed && p.Published == port.Published && p.Protocol == port.Protocol && overlap(p.HostIP, port.HostIP)
+	})
+	if i < 0 {
+		return compose.Port{}, false
+	}
+	return other.Ports[i], true
+}
+
+// overlap says whether two addresses to publish on have one in common. No address is every one.
+func overlap(a, b string) bool {
+	every := func(ip string) bool { return ip == "" || ip == "0.0.0.0" }
+	six := strings.Contains(a, ":") || strings.Contains(b, ":")
+	return a == b || !six && (every(a) || every(b))
+}
+
+// conflict reports two services that publish one port. Who starts first has it: that is sure only where
+// one waits for the other.
+func (c *Case) conflict(own, other *compose.Service, port, clash compose.Port) *Finding {
+	f := c.finding(Likely, StatusNoStart, "%s and %s both publish port %d of the host: the one that starts second does not start", own.Name, other.Name, port.Published).
+		near(clash.Place, "%s publishes it too", other.Name).
+		fix("publish another port for one of them, or none: containers reach each other without it")
+	switch {
+	case c.dependsOn(own, other):
+		f.Confidence = Certain
+		f.Message = fmt.Sprintf("%s does not start: it publishes port %d of the host, as %s does, which starts before it", own.Name, port.Published, other.Name)
+	case c.dependsOn(other, own):
+		f.Severity, f.Status, f.may = Warning, StatusNone, true
+		f.Message = fmt.Sprintf("%s does not start: it publishes port %d of the host, as %s does, which starts before it", other.Name, port.Published, own.Name)
+	}
+	f.Place, f.order, f.subject = port.Place, -1, strconv.Itoa(port.Published)
+	if c.unbound(own) != nil {
+		f.Confidence, f.Severity, f.Status, f.may = Proven, Error, StatusNoStart, false
+	}
+	return f
+}
+
+// taken is what engines say of a port that something else has.
+var taken = regexp.MustCompile(`(?:Bind for|bind host port(?: for)?|listen (?:tc|ud)p[46]?) \S*?:(\d+)\b.*(?:port is already allocated|address already in use)`)
+
+// unbound is the proxy's container, if the engine did not start it for want of a port.
+func (c *Case) unbound(own *compose.Service) *Container {
+	for _, box := range c.containers[own.Name] {
+		if box.State != "running" && taken.MatchString(box.Error) {
+			return box
+		}
+	}
+	return nil
+}
+
+// portTaken reports a port of the host that something outside of the project has.
+func (c *Case) portTaken(own *compose.Service) *Finding {
+	box := c.unbound(own)
+	if box == nil {
+		return nil
+	}
+	number := taken.FindStringSubmatch(box.Error)[1]
+	f := c.finding(Proven, StatusNoStart, "%s was not started: something else has port %s of the host", own.Name, number).
+		fix("publish another port, or stop what has it: another container, or a program on the host").
+		run("docker ps --filter publish=%s", number)
+	f.Place, f.order, f.subject = own.Place, -1, number
+	for _, p := range own.Ports {
+		if strconv.Itoa(p.Published) == number {
+			f.Place = p.Place
+		}
+	}
+	return f
+}
+
 var proxyNotRunning = &Rule{
 	ID: "proxy-not-running", Hop: HopProxy, Scope: OfProxy, Severity: Error,
 	Title: "the proxy does not run",
