@@ -25,7 +25,7 @@ type listening struct {
 var (
 	portVariable = regexp.MustCompile(`^((APP|SERVER|HTTP|WEB|LISTEN|SERVICE|NODE|API|BACKEND|FRONTEND|NUXT|NITRO|UVICORN|FLASK_RUN|VIRTUAL|GF_SERVER_HTTP)_)?PORT$|^(ASPNETCORE_(URLS|HTTP_PORTS)|LISTEN(_ADDR(ESS)?)?|BIND(_ADDR(ESS)?)?|GUNICORN_BIND|HTTP_ADDR(ESS)?)$`)
 	portInText   = regexp.MustCompile(`(?:^|[:=\s;,])(\d{2,5})\b`)
-	portFlag     = regexp.MustCompile(`(?:--?(?:p|port|http-port|listen|bind|b|addr|address|server\.port|http|http-socket|socket|host)[= ]["']?(?:[\w.*\[\]-]*:)?|0\.0\.0\.0:|\[::\]:|127\.0\.0\.1:|localhost:|runserver |http\.server |\s:)(\d{2,5})\b`)
+	portFlag     = regexp.MustCompile(`(?:--?(?:p|port|http-port|listen|bind|b|addr|address|server\.port|http|http-socket|socket|host)[= ]["']?(?:[\w.*\[\]-]*:)?|0\.0\.0\.0:|\[::\]:|127\.0\.0\.1:|localhost:|runserver |http\.server |\s:)(\d{2,5})(?:[^\w.]|\.?$)`)
 	bareFlag     = regexp.MustCompile(`(?:^|\s)(\d{4,5})(?:\s|$)`)
 	localURL     = regexp.MustCompile(`(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):(\d{2,5})`)
 )

@@ -62,6 +62,7 @@ var rules = []*Rule{
 	// port
 	upstreamSocketNotShared,
 	upstreamPublishedPort,
+	upstreamListensOnLoopback,
 	upstreamPortMismatch,
 }
 
