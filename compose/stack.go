@@ -224,6 +224,11 @@ type Proxy struct {
 	Closed    []Unreadable // mounted files that nginx reads when it starts, and may not
 }
 
+// Older says whether a proxy's nginx is known to be older than a version.
+func (p *Proxy) Older(major, minor, patch int) bool {
+	return nginx.Older(p.Version, major, minor, patch)
+}
+
 // Absent is a file that a directive names and that is not in the container.
 type Absent struct {
 	Directive string

@@ -17,6 +17,7 @@ var rules = []*Rule{
 	upstreamGroupInvalid,
 	passURLInvalid,
 	resolverInvalid,
+	resolveParameterInvalid,
 	bufferSizesInvalid,
 	certificateMissing,
 	configUnreadable,

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -85,6 +86,66 @@ func resolverFault(args []string) string {
 		}
 	}
 	return ""
+}
+
+var resolveParameterInvalid = &Rule{
+	ID: "resolve-parameter-invalid", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	Title: "resolve at a server of a group lacks what it needs",
+	Why: `"server api:8000 resolve" looks the name up again while nginx runs. Before nginx 1.27.3 only NGINX Plus knows it:
+"invalid parameter". The group needs a zone, "to be in shared memory", and a resolver: "no resolver defined to resolve
+names at run time". Without one of them nginx does not start.`,
+	Bad: `upstream api { server api:8000 resolve; }`,
+	Good: `upstream api {
+    zone api 64k;
+    resolver 127.0.0.11 valid=10s;
+    server api:8000 resolve;
+}`,
+	Fix: "give the group a zone and a resolver, and take nginx 1.27.3 or newer",
+	Check: func(c *Case) *Finding {
+		if len(c.Proxy.Config.Faults) > 0 || !c.Proxy.Stock {
+			return nil
+		}
+		unknown := strings.Contains(c.lastEmerg(), `invalid parameter "resolve"`)
+		for _, g := range c.Proxy.Config.Groups {
+			for _, peer := range g.Servers {
+				switch {
+				case !peer.Resolve:
+				case unknown || c.Proxy.Older(1, 27, 3):
+					return c.groupFinding(`invalid parameter "resolve"`, peer.Place, peer.Order).
+						fix("take an image of nginx 1.27.3 or newer, or leave resolve out").
+						edit(replaceAt(c.stack.Sources, peer.Place, " resolve", ""))
+				case peer.Backup || peer.Host == "" || net.ParseIP(peer.Host) != nil:
+				default:
+					if f := c.runTimeFinding(g, peer); f != nil {
+						return f
+					}
+				}
+			}
+		}
+		return nil
+	},
+}
+
+// runTimeFinding reports what a group lacks that looks a name up again while nginx runs.
+func (c *Case) runTimeFinding(g *proxy.Group, peer *proxy.Peer) *Finding {
+	fault, lines := "", []string(nil)
+	if g.Resolver == nil && c.Proxy.Config.Complete() {
+		fault = fmt.Sprintf(`no resolver defined to resolve names at run time in upstream "%s"`, g.Name)
+		lines = append(lines, "resolver "+dockerDNS+" valid=10s;")
+	}
+	if !slices.ContainsFunc(g.Directives, func(d *proxy.Directive) bool { return d.Name == "zone" }) { // which nginx looks for first
+		fault = fmt.Sprintf(`resolving names at run time requires upstream "%s" to be in shared memory`, g.Name)
+		lines = append(lines, "zone "+g.Name+" 64k;")
+	}
+	if fault == "" {
+		return nil
+	}
+	f := c.groupFinding(fault, peer.Place, peer.Order).fix("add to the group: %s", strings.Join(lines, " "))
+	f.order += afterParsing
+	if c.startsWithDirective(peer.Place, "server") {
+		f.edit(insertBefore(c.stack.Sources, peer.Place, lines...))
+	}
+	return f
 }
 
 var resolverIgnoresHostsFile = &Rule{

@@ -133,6 +133,11 @@ func knownVersion(version string) bool {
 	return ok
 }
 
+// Older says whether a version is known to be older than the given one.
+func Older(version string, major, minor, patch int) bool {
+	return knownVersion(version) && !atLeast(version, major, minor, patch)
+}
+
 // atLeast says whether a known version is the given one or newer. "1.25" is the newest 1.25.
 func atLeast(version string, major, minor, patch int) bool {
 	v, _ := parseVersion(version)

@@ -22,7 +22,7 @@ type lowerer struct {
 func lower(config *proxy.Config, main []*node, last int, stock bool, o Options) {
 	complete := config.Complete()
 	l := &lowerer{config: config, http: newUpstreams(false, complete), stream: newUpstreams(true, complete), last: last, httpVersion: "1.1"}
-	if knownVersion(o.Version) && !atLeast(o.Version, 1, 29, 7) {
+	if Older(o.Version, 1, 29, 7) {
 		l.httpVersion = "1.0"
 	}
 	l.module(l.http, main, outermost())
