@@ -45,6 +45,7 @@ var rules = []*Rule{
 	defaultBridgeHasNoDNS,
 	networkMissing,
 	upstreamNoSharedNetwork,
+	networkInternalOnly,
 	// name
 	resolverMissing,
 	upstreamIsLocalhost,

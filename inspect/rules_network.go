@@ -253,3 +253,42 @@ func (c *Case) joinNetwork(f *Finding, own, svc *compose.Service) *Finding {
 	return f.edit(addItem(c.stack, own, "networks", network, network+":")).
 		paste("services:\n  %s:\n    networks:\n      - %s", own.Name, network)
 }
+
+var networkInternalOnly = &Rule{
+	ID: "network-internal-only", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
+	Title: "the proxy publishes ports, but is on internal networks only",
+	Why: `An internal network has no way out and none in: Docker publishes no port of a container that is on no other.
+nginx runs and the upstreams answer it, but on the host nothing listens.`,
+	Bad: `proxy: {ports: ["80:80"], networks: [backend]}
+networks: {backend: {internal: true}}`,
+	Good: `proxy: {ports: ["80:80"], networks: [backend, frontend]}
+networks: {backend: {internal: true}, frontend: {}}`,
+	Fix: "put the proxy on a second network that is not internal",
+	Check: func(c *Case) *Finding {
+		own := c.namespace(c.Proxy.Service)
+		if c.Route == nil || len(c.Route.Published) == 0 || len(own.Networks) == 0 || !c.allInternal(own) {
+			return nil
+		}
+		f := c.finding(c.sure(), StatusRefused, "%s publishes its ports, but all of its networks are internal, so that nothing listens on the host", own.Name).
+			near(c.stack.Networks[own.Networks[0].Network].Place, "the network %s is internal", own.Networks[0].Network).
+			fix("put %s on a second network that is not internal", own.Name).
+			paste("services:\n  %s:\n    networks:\n      - %s\n      - outside\nnetworks:\n  outside:", own.Name, own.Networks[0].Network)
+		f.Place = c.Proxy.Routes[0].Pass.Place // it is one fault, whatever the pass
+		return f
+	},
+}
+
+// allInternal says whether none of a service's networks leads out: by the daemon, where it runs, else by
+// the files, which do not say it of external networks.
+func (c *Case) allInternal(svc *compose.Service) bool {
+	if boxes := c.running(svc.Name); len(boxes) > 0 {
+		return !slices.ContainsFunc(boxes[0].Endpoints, func(e Endpoint) bool {
+			n := c.snap.Networks[e.Network]
+			return n == nil || !n.Internal
+		})
+	}
+	return !slices.ContainsFunc(svc.Networks, func(a compose.Attachment) bool {
+		n := c.stack.Networks[a.Network]
+		return n == nil || n.External || !n.Internal
+	})
+}
