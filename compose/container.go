@@ -47,7 +47,7 @@ func (s *Stack) imageFiles(ref string) *container {
 	known := family(ref)
 	if known.layout != "" {
 		c.stock = known.stock
-		c.layers = []*layer{{at: "/", tree: stockTree{known.layout, path.Dir(known.main)}}}
+		c.layers = known.layers()
 	}
 	switch {
 	case ref == "scratch" || known.whole:
@@ -57,6 +57,16 @@ func (s *Stack) imageFiles(ref string) *container {
 		c.unknown = "what the image " + ref + " holds is not known"
 	}
 	return c
+}
+
+// layers are the files of a well-known image.
+func (f imageFamily) layers() (all []*layer) {
+	for _, layout := range []string{f.over, f.layout} {
+		if layout != "" {
+			all = append(all, &layer{at: "/", tree: stockTree{layout, path.Dir(f.main)}})
+		}
+	}
+	return all
 }
 
 // hostFiles is a directory of the host as if it were a file system of its own.

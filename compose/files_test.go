@@ -118,6 +118,8 @@ func TestOpenStock(t *testing.T) {
 		{"openresty/openresty:alpine", "/usr/local/openresty/nginx/conf/nginx.conf", "include /etc/nginx/conf.d/*.conf;"},
 		{"docker.angie.software/angie", "/etc/angie/angie.conf", "include /etc/angie/http.d/*.conf;"},
 		{"bitnami/nginx:1.27", "/opt/bitnami/nginx/conf/nginx.conf", "include /opt/bitnami/nginx/conf/server_blocks/*.conf;"},
+		{"linuxserver/nginx", "/config/nginx/nginx.conf", "include /config/nginx/site-confs/*.conf;"},
+		{"lscr.io/linuxserver/swag", "/config/nginx/site-confs/default.conf", "include /config/nginx/proxy-confs/*.subdomain.conf;"},
 	} {
 		if got := opened(mounted(t, test.image, "", nil), test.path); !strings.Contains(got, test.want) {
 			t.Errorf("%s of %s has no %q: %q", test.path, test.image, test.want, got)

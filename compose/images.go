@@ -15,10 +15,14 @@ type imageFamily struct {
 	nginx  bool           // runs nginx
 	layout string         // folder of its files below stock; empty: not known
 	main   string         // container path of the file that nginx starts with; mime.types and the like lie beside it
+	over   string         // layout of the image that it is made of; empty: none
+	keeps  string         // directory into which its start copies those files of the layout that are not there
 	whole  bool           // the layout is all there is; else more may be there
 	stock  bool           // nginx without modules of others, started by the official entrypoint
 	user   string         // that its containers start as; empty: not known
 	ports  []int          // that it listens on, as its own documentation says; empty: not fixed
+	beside []int          // ports on which others than nginx listen in the same container
+	other  bool           // its tags are no versions of nginx's
 }
 
 const stockMain = "/etc/nginx/nginx.conf"
@@ -31,12 +35,14 @@ var imageFamilies = []imageFamily{
 	{name: "nginx-unprivileged", nginx: true, ports: []int{8080}},
 	{name: "nginx", repo: regexp.MustCompile(`^nginx$|(^|/)library/nginx$|^public\.ecr\.aws/nginx/nginx$|^[^/]+[.:][^/]+/nginx$`), nginx: true, layout: "nginx", main: stockMain, whole: true, stock: true, user: "root", ports: []int{80}},
 	{name: "nginx", repo: regexp.MustCompile(`(^|/)bitnami(legacy|secure)?/nginx$`), nginx: true, layout: "bitnami", main: "/opt/bitnami/nginx/conf/nginx.conf", ports: []int{8080}},
+	{name: "nginx", repo: regexp.MustCompile(`(^|/)linuxserver/nginx$`), nginx: true, layout: "linuxserver", main: stockMain, keeps: "/config", whole: true, ports: []int{80, 443}, beside: []int{9000}},
 	{name: "nginx", nginx: true, ports: []int{80}},
 	{name: "openresty", repo: regexp.MustCompile(`(^|/)openresty/openresty$`), nginx: true, layout: "openresty", main: "/usr/local/openresty/nginx/conf/nginx.conf", ports: []int{80}},
 	{name: "openresty", nginx: true, ports: []int{80}},
-	{name: "angie", repo: regexp.MustCompile(`^docker\.angie\.software/angie$`), nginx: true, layout: "angie", main: "/etc/angie/angie.conf", ports: []int{80}},
-	{name: "angie", nginx: true, ports: []int{80}},
-	{name: "swag", nginx: true, ports: []int{80, 443}},
+	{name: "angie", repo: regexp.MustCompile(`^docker\.angie\.software/angie$`), nginx: true, layout: "angie", main: "/etc/angie/angie.conf", ports: []int{80}, other: true},
+	{name: "angie", nginx: true, ports: []int{80}, other: true},
+	{name: "swag", repo: regexp.MustCompile(`(^|/)linuxserver/swag$`), nginx: true, layout: "swag", over: "linuxserver", main: stockMain, keeps: "/config", whole: true, ports: []int{80, 443}, beside: []int{9000}, other: true},
+	{name: "swag", nginx: true, ports: []int{80, 443}, other: true},
 	{name: "php", tag: "fpm", ports: []int{9000}},
 	{name: "php", tag: "apache", ports: []int{80}},
 	{name: "wordpress", tag: "fpm", ports: []int{9000}},

@@ -112,7 +112,8 @@ func (s *Stack) readProxy(svc *Service, why string) *Proxy {
 	s.start(c, svc)
 	known := family(svc.Base())
 	p := &Proxy{Service: svc, Why: why, Sure: svc.Build != nil || nginxImage.MatchString(repository(svc.Image)), Stock: c.stock && c.unknown == "" && startsNginx(svc)}
-	if known.nginx {
+	p.Beside = known.beside
+	if known.nginx && !known.other {
 		p.Version = imageVersion(svc.Base())
 	}
 	p.Config = nginx.Parse(c.files(), nginx.Options{Main: mainFile(svc, known.main), Version: p.Version, Stock: c.stock, Given: given(svc, c.stock)})

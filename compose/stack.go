@@ -215,6 +215,7 @@ type Proxy struct {
 	Why       string // how it was known: image, dockerfile, mount, flag
 	Sure      bool   // its image is known to be an nginx, or is built by the project
 	Stock     bool   // a stock nginx image with its own command: nothing but nginx runs in it
+	Beside    []int  // ports on which others than nginx listen in its container, as its image is known to have them
 	Version   string // of nginx, from the image's tag ("1.27"); empty: unknown, the latest is assumed
 	Config    *proxy.Config
 	Routes    []*Route

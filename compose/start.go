@@ -3,7 +3,9 @@ package compose
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"regexp"
 	"slices"
@@ -26,6 +28,8 @@ func (s *Stack) start(c *container, svc *Service) {
 	switch argv := svc.Start(); {
 	case c.stock && entrypointRuns(svc):
 		r.entrypoint()
+	case len(argv) == 0 && family(svc.Base()).keeps != "":
+		s.furnish(r, svc)
 	case len(argv) == 0 || ownCommand.MatchString(argv[0]):
 	default:
 		r.run(command{args: argv})
@@ -62,6 +66,31 @@ func (r *runner) entrypoint() {
 		}
 	}
 	r.who = who
+}
+
+// furnish does what the images do that keep their configuration in one directory (linuxserver's
+// init-nginx and init-swag-config): files that are not there are copied from the image. Scripts of the
+// user's, and modules that are downloaded, may write anything.
+func (s *Stack) furnish(r *runner, svc *Service) {
+	dir := path.Join(family(svc.Base()).keeps, "nginx")
+	if names, _ := r.files.list(dir); len(names) == 0 {
+		r.giveUp("what " + dir + " holds is made when " + svc.Name + " starts for the first time")
+	}
+	if scripts, _ := r.files.list("/custom-cont-init.d"); len(scripts) > 0 || svc.Variables()["DOCKER_MODS"].Text != "" {
+		r.giveUp("what " + svc.Name + " adds to its image may write configuration")
+	}
+	if svc.NetworkMode != "" {
+		r.put(path.Join(dir, "resolver.conf"), unknownTree("it gets the name servers of the machine"))
+	}
+	image := s.imageFiles(svc.Base())
+	files, _ := image.below(dir, 0)
+	for _, name := range files {
+		m, mounted := r.files.mountOf(name)
+		if _, _, err := r.files.find(name); mounted && m.Target != name && !m.ReadOnly && errors.Is(err, fs.ErrNotExist) {
+			f, _ := image.open(name)
+			r.put(name, textTree{*f})
+		}
+	}
 }
 
 // program is a script and the arguments that it is started with.

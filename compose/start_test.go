@@ -98,3 +98,45 @@ func TestStart(t *testing.T) {
 		}
 	}
 }
+
+// The images of linuxserver copy what /config lacks, and read their configuration there.
+func TestFurnish(t *testing.T) {
+	const site = "server { listen 443 ssl; server_name app.*; include /config/nginx/ssl.conf; location / { include /config/nginx/proxy.conf;" +
+		" include /config/nginx/resolver.conf; set $upstream app; proxy_pass http://$upstream:3000; } }"
+	whole := map[string]string{"c/nginx/nginx.conf": "events {} http { include /config/nginx/site-confs/*.conf; }", "c/nginx/site-confs/own.conf": site}
+	for name, test := range map[string]struct {
+		keys  string
+		files map[string]string
+		want  string // routes; "?": not all is known
+	}{
+		"nothing is mounted":              {"image: linuxserver/nginx", nil, ""},
+		"sites":                           {"image: lscr.io/linuxserver/nginx, volumes: ['./s:/config/nginx/site-confs']", map[string]string{"s/app.conf": "server { listen 80; location / { proxy_pass http://app; } }"}, "edge:80 / -> app:80"},
+		"all, as swag has it":             {"image: lscr.io/linuxserver/swag, volumes: ['./c:/config']", whole, "edge:443 app.*/ -> app:3000"},
+		"a proxy-conf":                    {"image: ghcr.io/linuxserver/swag:2.11.0, volumes: ['./c:/config']", map[string]string{"c/nginx/proxy-confs/app.subdomain.conf": site, "c/nginx/proxy-confs/b.subdomain.conf.sample": "nothing"}, "edge:443 app.*/ -> app:3000"},
+		"nothing yet":                     {"image: linuxserver/swag, volumes: ['./c:/config']", nil, "?"},
+		"a volume":                        {"image: linuxserver/swag, volumes: ['data:/config']", nil, "?"},
+		"a module":                        {"image: linuxserver/swag, environment: {DOCKER_MODS: x}", nil, "?"},
+		"the name servers of the machine": {"image: linuxserver/swag, network_mode: host, volumes: ['./c:/config']", whole, "?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := compose("services:\n  edge: {" + test.keys + "}\n  app: {image: x}\nvolumes: {data: }\n")
+			for file, text := range test.files {
+				files[file] = text
+			}
+			s, err := proxies(t, files, "edge")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, r := range s.Proxies[0].Routes {
+				got = append(got, r.ID)
+			}
+			if config := s.Proxies[0].Config; len(config.Faults) > 0 || config.Complete() != (test.want != "?") {
+				t.Errorf("faults %v, unchecked %v", config.Faults, config.Unchecked)
+			}
+			if all := strings.Join(got, ", "); test.want != "?" && all != test.want {
+				t.Errorf("routes %q, want %q", all, test.want)
+			}
+		})
+	}
+}

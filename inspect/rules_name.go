@@ -71,7 +71,7 @@ app's port. "connect() failed (111: Connection refused)".`,
 		if !compose.Loopback(b.Host) && b.Host != "0.0.0.0" && b.Host != "::" {
 			return nil
 		}
-		if own.NetworkMode == "host" || c.listensOn(b.Port) || !c.Proxy.Config.Complete() {
+		if own.NetworkMode == "host" || c.listensOn(b.Port) || slices.Contains(c.Proxy.Beside, b.Port) || !c.Proxy.Config.Complete() {
 			return nil
 		}
 		if c.neighbourListens(b.Port) {
