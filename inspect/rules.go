@@ -37,6 +37,7 @@ var rules = []*Rule{
 	upstreamStarting,
 	upstreamUnhealthy,
 	upstreamStartRace,
+	dependsOnNotReady,
 	// network
 	proxyHostNetwork,
 	upstreamHostNetwork,

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"why502/compose"
+	"why502/compose/proxy"
 )
 
 var upstreamProfileDisabled = &Rule{
@@ -289,6 +290,76 @@ with "host not found in upstream".`,
 			fix("let %s depend on %s", own.Name, svc.Name).
 			edit(addItem(c.stack, own, "depends_on", svc.Name, svc.Name+": {condition: service_started}"))
 	},
+}
+
+var dependsOnNotReady = &Rule{
+	ID: "depends-on-not-ready", Hop: HopContainer, Scope: OfRoute, Severity: Warning,
+	Title: "the proxy waits until its upstream is started, not until it is ready",
+	Why: `depends_on without a condition waits until the container runs. The app in it may need a while before it listens,
+and until then nginx answers 502: "connect() failed (111: Connection refused)". With a health check in the upstream,
+Compose can wait until it says that the app is ready.`,
+	Bad: `proxy: {depends_on: [api]}
+api: {healthcheck: {test: curl -f http://localhost:8000/}}`,
+	Good: `proxy: {depends_on: {api: {condition: service_healthy}}}`,
+	Fix:  "wait with condition: service_healthy",
+	Check: func(c *Case) *Finding {
+		own, early := c.Proxy.Service, c.unready(c.Proxy)
+		if c.Backend.Service == nil || !slices.Contains(early, c.Backend.Service) {
+			return nil
+		}
+		f := c.finding(Likely, StatusNone, "%s waits for %s to start, not to be healthy, so that its first requests may fail", own.Name, listed(serviceNames(early))).
+			fix("wait until they are healthy: condition: service_healthy").
+			paste("services:\n  %s:\n    depends_on:\n      %s: {condition: service_healthy}", own.Name, early[0].Name)
+		for _, d := range own.DependsOn {
+			if d.Service == early[0].Name {
+				f.near(d.Place, "what %s waits for", own.Name)
+			}
+		}
+		f.Place = c.firstPass(early) // it is one fault, whatever the pass
+		return f
+	},
+}
+
+// unready are the upstreams that a proxy waits for only until they are started, although a health check
+// could tell when they are ready.
+func (f *facts) unready(p *compose.Proxy) []*compose.Service {
+	if all, known := f.early[p]; known {
+		return all
+	}
+	var all []*compose.Service
+	for _, d := range p.Service.DependsOn {
+		svc := f.stack.Services[d.Service]
+		if svc != nil && d.Condition == "service_started" && len(svc.Healthcheck) > 0 {
+			all = append(all, svc)
+		}
+	}
+	used := map[*compose.Service]bool{}
+	for _, r := range p.Routes {
+		for _, b := range f.backends(r) {
+			used[b.Service] = true
+		}
+	}
+	f.early[p] = slices.DeleteFunc(all, func(svc *compose.Service) bool { return !used[svc] })
+	return f.early[p]
+}
+
+// firstPass is where the proxy first names one of some services.
+func (c *Case) firstPass(services []*compose.Service) proxy.Place {
+	for _, r := range c.Proxy.Routes {
+		for _, b := range c.backends(r) {
+			if slices.Contains(services, b.Service) {
+				return b.Place
+			}
+		}
+	}
+	return c.Backend.Place
+}
+
+func serviceNames(services []*compose.Service) (all []string) {
+	for _, svc := range services {
+		all = append(all, svc.Name)
+	}
+	return all
 }
 
 // lostRace reports that nginx did come first: the name is there now, but nginx has ended.
