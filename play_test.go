@@ -36,6 +36,9 @@ import (
 // A service that keeps restarting is up between its restarts. "until api restarting" waits until the
 // engine has slowed the restarts down, so that what follows sees it down.
 //
+// Ports are published where there is a free one; "ports as written" where the files say, because a pass
+// names one of them.
+//
 // Besides a status, ask takes no-start (nginx's container does not run), refused (nothing listens
 // behind the published port), closed (the connection is closed without an answer) and hangs.
 //
@@ -149,7 +152,7 @@ func (p *play) freePorts() string {
 	shared := p.sharedPorts()
 	for _, name := range slices.Sorted(maps.Keys(p.stack.Services)) {
 		svc := p.stack.Services[name]
-		if len(svc.Ports) == 0 || p.onHost() {
+		if len(svc.Ports) == 0 || p.onHost() || p.asWritten() {
 			continue
 		}
 		fmt.Fprintf(&b, "  %s:\n    ports: !override\n", name)
@@ -192,6 +195,16 @@ func freePort(t *testing.T) string {
 	return port
 }
 
+var asWritten = []string{"ports", "as", "written"}
+
+// asWritten says whether ports are to be published as the files say.
+func (p *play) asWritten() bool {
+	return slices.ContainsFunc(strings.Split(read(p.t, filepath.Join(p.dir, "play.txt")), "\n"), func(line string) bool {
+		line, _, _ = strings.Cut(line, " #")
+		return slices.Equal(strings.Fields(line), asWritten)
+	})
+}
+
 // onHost says whether a service uses the host's network.
 func (p *play) onHost() bool {
 	for _, svc := range p.stack.Services {
@@ -218,6 +231,7 @@ func (p *play) run() {
 		case len(words) == 3 && words[0] == "ask":
 			p.ask(words[1], words[2])
 			asked[words[1]] = words[2]
+		case slices.Equal(words, asWritten):
 		case len(words) == 3 && words[0] == "until" && words[2] == "restarting":
 			p.untilRestarting(words[1])
 		default:

@@ -57,6 +57,7 @@ var rules = []*Rule{
 	resolverMixed,
 	resolverUnavailable,
 	upstreamGeneratedName,
+	upstreamIsHostAddress,
 	upstreamNameAmbiguous,
 	upstreamIsContainerAddress,
 	upstreamHostUnknown,

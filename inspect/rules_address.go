@@ -62,6 +62,78 @@ func (c *Case) generatedFrom(host string) (svc *compose.Service) {
 	return svc
 }
 
+var upstreamIsHostAddress = &Rule{
+	ID: "upstream-is-host-address", Hop: HopName, Scope: OfRoute, Severity: Error,
+	Title: "the pass goes to the host, and back in by a published port",
+	Why: `172.17.0.1, the gateway of a network and 192.168.1.10 are the host. Such a pass needs the port to be published, on
+that address, through the host's firewall, for as long as the host keeps it. A port published on 127.0.0.1 is closed to
+containers: "connect() failed (111: Connection refused)".`,
+	Bad:  `api: {ports: ["127.0.0.1:8081:8000"]}   # and: proxy_pass http://172.17.0.1:8081;`,
+	Good: `proxy_pass http://api:8000;`,
+	Fix:  "pass to the service's name and the port in its container",
+	Check: func(c *Case) *Finding {
+		b, own := c.Backend, c.namespace(c.Proxy.Service)
+		address, err := netip.ParseAddr(b.Host)
+		if err != nil || b.Port == 0 || own.NetworkMode == "host" || !c.ofHost(address) {
+			return nil
+		}
+		svc, port, found := c.publisher(own, b.Port)
+		if !found {
+			return nil // a program on the host, or another project
+		}
+		if compose.Loopback(port.HostIP) {
+			f := c.finding(Likely, Status502, "%s is an address of the host, where %s publishes port %d on %s only, so that containers do not reach it", address, svc.Name, b.Port, port.HostIP).
+				near(port.Place, "where it is published")
+			return c.suggestService(f)
+		}
+		f := c.finding(Likely, StatusNone, "%s is an address of the host: requests leave the network of %s, and come back by a published port", address, own.Name).
+			near(port.Place, "where %s publishes it", svc.Name)
+		f.Severity = Note // it works, until the host gets another address or a firewall
+		return c.suggestService(f)
+	},
+}
+
+// publisher is the service that publishes a TCP port of the host, if it is not the proxy.
+func (c *Case) publisher(own *compose.Service, number int) (*compose.Service, compose.Port, bool) {
+	for _, svc := range c.services {
+		if svc == own || svc.Disabled {
+			continue
+		}
+		for _, p := range svc.Ports {
+			if p.Published == number && p.Protocol == "tcp" && !p.Several {
+				return svc, p, true
+			}
+		}
+	}
+	return nil, compose.Port{}, false
+}
+
+var (
+	dockerPool = netip.MustParsePrefix("172.16.0.0/12") // that networks get their subnets from, of 65536 addresses each
+)
+
+// ofHost says whether a private address is one of the machine that the containers run on, or of another
+// one beside it, and not that of a container.
+func (c *Case) ofHost(address netip.Addr) bool {
+	if !address.Is4() || !address.IsPrivate() {
+		return false
+	}
+	for _, box := range c.all {
+		if slices.ContainsFunc(box.Endpoints, func(e Endpoint) bool { return e.IPv4 == address.String() }) {
+			return false
+		}
+	}
+	for _, n := range c.stack.Networks {
+		for _, s := range n.Subnets {
+			if s.Contains(address) {
+				return s.Gateway == address
+			}
+		}
+	}
+	bytes := address.As4()
+	return !dockerPool.Contains(address) || bytes[2] == 0 && bytes[3] == 1
+}
+
 var upstreamIsContainerAddress = &Rule{
 	ID: "upstream-is-container-address", Hop: HopName, Scope: OfRoute, Severity: Warning,
 	Title: "the pass has an address that no container keeps",
