@@ -166,6 +166,8 @@ reload and keeps the old configuration.`,
 			f.fix("a } is missing above this line")
 		case strings.Contains(fault.Text, `unexpected "}"`):
 			f.fix("a } is too many, or a ; is missing before it")
+		case fault.Variable != "":
+			f.fix("%s is a group, not a variable: write its name without the $", fault.Variable)
 		case strings.HasSuffix(fault.Text, "is duplicate") && fault.Context == "main":
 			f.fix("leave it out here, or one of the two: what nginx is started with (-g) counts")
 		case strings.HasSuffix(fault.Text, "is duplicate"):

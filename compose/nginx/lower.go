@@ -27,8 +27,8 @@ func lower(config *proxy.Config, main []*node, last int, stock bool, o Options) 
 	}
 	l.module(l.http, main, outermost())
 	l.repeated(main, "main", o.Given)
-	if complete && stock {
-		l.unset(main)
+	if complete {
+		l.unset(main, stock)
 	}
 	// those without variables first: they make the groups that the others may come to use
 	for _, variable := range []bool{false, true} {

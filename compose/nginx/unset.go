@@ -8,12 +8,13 @@ import (
 	"why502/compose/proxy"
 )
 
-// unset reports variables in capitals that nothing defines: they are of the environment, and were meant
-// to be filled in before nginx reads them. nginx looks for them in lower case, finds none of its own,
-// and does not start. Where nginx has been extended anything may define them.
-func (l *lowerer) unset(main []*node) {
+// unset reports variables that nothing defines, so that nginx does not start: those in capitals, which are
+// of the environment and were meant to be filled in before nginx reads them (it looks for them in lower
+// case), and passes to a group with a $ before its name. Where nginx has been extended, anything that names a
+// variable may define it, and modules bring their own.
+func (l *lowerer) unset(main []*node, stock bool) {
 	defined := map[string]bool{}
-	eachNode(main, func(n *node) { defines(n, defined) })
+	eachNode(main, func(n *node) { defines(n, defined, stock) })
 	eachNode(main, func(n *node) {
 		if !evaluates(n.Name) {
 			return
@@ -21,13 +22,17 @@ func (l *lowerer) unset(main []*node) {
 		for i, arg := range n.Args {
 			for _, name := range parts(arg) {
 				lower := strings.ToLower(name)
-				if name == lower || defined[lower] || BuiltIn(lower) {
+				f := proxy.Fault{Text: fmt.Sprintf(`unknown "%s" variable`, lower), Directive: n.Name, Variable: name,
+					Rendered: n.source.rendered, Context: "http", Place: n.place(i), Order: l.last}
+				switch {
+				case defined[lower] || BuiltIn(lower):
+					continue
+				case name != lower && stock:
+					f.Kind = proxy.UnknownVariable
+				case l.http.groups[lower] == nil || !strings.HasSuffix(n.Name, "_pass"):
 					continue
 				}
-				l.config.Faults = append(l.config.Faults, proxy.Fault{
-					Kind: proxy.UnknownVariable, Text: fmt.Sprintf(`unknown "%s" variable`, lower), Directive: n.Name, Variable: name,
-					Rendered: n.source.rendered, Context: "http", Place: n.place(i), Order: l.last,
-				})
+				l.config.Faults = append(l.config.Faults, f)
 			}
 		}
 	})
@@ -51,8 +56,16 @@ func evaluates(name string) bool {
 
 var capture = regexp.MustCompile(`\(\?P?<(\w+)>`)
 
-// defines adds the variables that a directive defines.
-func defines(n *node, defined map[string]bool) {
+// defines adds the variables that a directive defines; where nginx may have been extended, those that it
+// names.
+func defines(n *node, defined map[string]bool, stock bool) {
+	if !stock && !evaluates(n.Name) {
+		for _, word := range append([]string{n.Name}, n.Args...) {
+			if name, ok := strings.CutPrefix(word, "$"); ok {
+				defined[strings.ToLower(name)] = true
+			}
+		}
+	}
 	for _, arg := range n.Args {
 		for _, m := range capture.FindAllStringSubmatch(arg, -1) {
 			defined[strings.ToLower(m[1])] = true

@@ -32,6 +32,33 @@ func TestUnset(t *testing.T) {
 	}
 }
 
+// A group is no variable. Where nginx has been extended, what a directive names may be one.
+func TestUnsetGroup(t *testing.T) {
+	const group, missing = "upstream api { server a; } ", `unknown "api" variable`
+	for _, test := range []struct {
+		conf  string
+		stock bool
+		want  string
+	}{
+		{group + "server { location / { proxy_pass $api; } }", true, missing},
+		{group + "server { location / { proxy_pass http://$api; } }", false, missing},
+		{group + "server { location / { proxy_pass http://api; proxy_set_header X $api; } }", true, ""},
+		{group + "server { set $api x; location / { proxy_pass http://$api; } }", true, ""},
+		{group + "map $uri $api { default a; } server { location / { proxy_pass http://$api; } }", true, ""},
+		{group + "choose $api by_mood; server { location / { proxy_pass http://$api; } }", false, ""},
+		{group + "choose x { $api by_mood; } server { location / { proxy_pass http://$api; } }", false, ""},
+	} {
+		c := Parse(stock(test.conf).files(), Options{Stock: test.stock})
+		got := ""
+		if len(c.Faults) > 0 {
+			got = c.Faults[0].Text
+		}
+		if got != test.want {
+			t.Errorf("%s: %q, want %q", test.conf, got, test.want)
+		}
+	}
+}
+
 // A place in a file whose variables were filled in is where its author wrote it.
 func TestWritten(t *testing.T) {
 	for _, test := range []struct {
