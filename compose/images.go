@@ -23,6 +23,7 @@ type imageFamily struct {
 	ports  []int          // that it listens on, as its own documentation says; empty: not fixed
 	beside []int          // ports on which others than nginx listen in the same container
 	other  bool           // its tags are no versions of nginx's
+	speaks string         // the protocol on all of its ports: http, fastcgi, or a name of its own; empty: several, or not known
 }
 
 const stockMain = "/etc/nginx/nginx.conf"
@@ -43,15 +44,20 @@ var imageFamilies = []imageFamily{
 	{name: "angie", nginx: true, ports: []int{80}, other: true},
 	{name: "swag", repo: regexp.MustCompile(`(^|/)linuxserver/swag$`), nginx: true, layout: "swag", over: "linuxserver", main: stockMain, keeps: "/config", whole: true, ports: []int{80, 443}, beside: []int{9000}, other: true},
 	{name: "swag", nginx: true, ports: []int{80, 443}, other: true},
-	{name: "php", tag: "fpm", ports: []int{9000}},
-	{name: "php", tag: "apache", ports: []int{80}},
-	{name: "wordpress", tag: "fpm", ports: []int{9000}},
-	{name: "wordpress", ports: []int{80}},
-	{name: "nextcloud", tag: "fpm", ports: []int{9000}},
-	{name: "nextcloud", ports: []int{80}},
-	{name: "drupal", tag: "fpm", ports: []int{9000}},
-	{name: "drupal", ports: []int{80}},
-	{name: "httpd", ports: []int{80}},
+	{name: "php", tag: "fpm", ports: []int{9000}, speaks: "fastcgi"},
+	{name: "php", tag: "apache", ports: []int{80}, speaks: "http"},
+	{name: "wordpress", tag: "fpm", ports: []int{9000}, speaks: "fastcgi"},
+	{name: "wordpress", ports: []int{80}, speaks: "http"},
+	{name: "nextcloud", tag: "fpm", ports: []int{9000}, speaks: "fastcgi"},
+	{name: "nextcloud", ports: []int{80}, speaks: "http"},
+	{name: "drupal", tag: "fpm", ports: []int{9000}, speaks: "fastcgi"},
+	{name: "drupal", ports: []int{80}, speaks: "http"},
+	{name: "monica", tag: "fpm", ports: []int{9000}, speaks: "fastcgi"},
+	{name: "matomo", tag: "fpm", ports: []int{9000}, speaks: "fastcgi"},
+	{name: "joomla", tag: "fpm", ports: []int{9000}, speaks: "fastcgi"},
+	{name: "phpmyadmin", tag: "fpm", ports: []int{9000}, speaks: "fastcgi"},
+	{name: "adminer", tag: "fastcgi", ports: []int{9000}, speaks: "fastcgi"},
+	{name: "httpd", ports: []int{80}, speaks: "http"},
 	{name: "caddy", ports: []int{80, 443, 2019}},
 	{name: "traefik", ports: []int{80, 443, 8080}},
 	{name: "tomcat", ports: []int{8080}},
@@ -71,12 +77,12 @@ var imageFamilies = []imageFamily{
 	{name: "rabbitmq", ports: []int{5672, 15672}},
 	{name: "elasticsearch", ports: []int{9200, 9300}},
 	{name: "kibana", ports: []int{5601}},
-	{name: "postgres", ports: []int{5432}},
-	{name: "mysql", ports: []int{3306}},
-	{name: "mariadb", ports: []int{3306}},
+	{name: "postgres", ports: []int{5432}, speaks: "PostgreSQL"},
+	{name: "mysql", ports: []int{3306}, speaks: "MySQL"},
+	{name: "mariadb", ports: []int{3306}, speaks: "MySQL"},
 	{name: "mongo", ports: []int{27017}},
-	{name: "redis", ports: []int{6379}},
-	{name: "memcached", ports: []int{11211}},
+	{name: "redis", ports: []int{6379}, speaks: "Redis"},
+	{name: "memcached", ports: []int{11211}, speaks: "memcached"},
 }
 
 // family finds what is known of an image. The zero family is an image that the table does not have.
@@ -93,6 +99,14 @@ func family(ref string) imageFamily {
 // ImagePorts gives the ports that a well-known image listens on unless it is told otherwise; nil
 // where the image is not known.
 func ImagePorts(ref string) []int { return family(ref).ports }
+
+// ImageProtocol gives the one protocol that a well-known image speaks when it is started as it is: http,
+// fastcgi, or the name of a database; empty where there are several, or where it is not known. official
+// says that it is the Docker Official Image of that name, not another's.
+func ImageProtocol(ref string) (protocol string, official bool) {
+	f, repo := family(ref), "/"+repository(ref)
+	return f.speaks, repo == "/"+f.name || strings.HasSuffix(repo, "/library/"+f.name)
+}
 
 // splitImage cuts a reference into the last component of its repository and its tag.
 func splitImage(ref string) (name, tag string) {

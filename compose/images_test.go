@@ -53,3 +53,19 @@ func TestImagePorts(t *testing.T) {
 		}
 	}
 }
+
+func TestImageProtocol(t *testing.T) {
+	type answer struct {
+		protocol string
+		official bool
+	}
+	for ref, want := range map[string]answer{
+		"php:8.3-fpm-alpine": {"fastcgi", true}, "docker.io/library/php:fpm": {"fastcgi", true}, "php": {"", false},
+		"own/php:fpm": {"fastcgi", false}, "registry.example.com/php:fpm": {"fastcgi", false},
+		"wordpress": {"http", true}, "postgres:16": {"PostgreSQL", true}, "rabbitmq": {"", true}, "adminer": {"", true}, "": {"", false},
+	} {
+		if protocol, official := ImageProtocol(ref); (answer{protocol, official}) != want {
+			t.Errorf("%s: %s %v, want %v", ref, protocol, official, want)
+		}
+	}
+}

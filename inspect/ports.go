@@ -48,7 +48,7 @@ func (f *facts) evidence(svc *compose.Service) (found []listening) {
 			}
 		}
 	}
-	if p := f.nginx[svc.Name]; p != nil && p.Stock && p.Config.Complete() && len(p.Config.Servers) > 0 {
+	if p := f.ownNginx(svc); p != nil {
 		for _, l := range (&Case{Proxy: p, facts: f}).listens() {
 			add(0, "its nginx", l.Place, l.Port)
 		}
@@ -79,6 +79,15 @@ func (f *facts) evidence(svc *compose.Service) (found []listening) {
 	add(6, "the image "+svc.Base(), svc.Place, compose.ImagePorts(svc.Base())...)
 	slices.SortStableFunc(found, func(a, b listening) int { return cmp.Compare(a.rank, b.rank) })
 	return found
+}
+
+// ownNginx is the nginx that a service runs, where its listen directives are the truth about what the
+// service listens on: nothing else runs there, and all of its configuration was read. Otherwise nil.
+func (f *facts) ownNginx(svc *compose.Service) *compose.Proxy {
+	if p := f.nginx[svc.Name]; p != nil && p.Stock && p.Config.Complete() && len(p.Config.Servers) > 0 {
+		return p
+	}
+	return nil
 }
 
 // numbers are what the first group of a pattern matches in a text.

@@ -68,6 +68,9 @@ var rules = []*Rule{
 	upstreamPublishedPort,
 	upstreamListensOnLoopback,
 	upstreamPortMismatch,
+	// protocol
+	upstreamProtocolMismatch,
+	upstreamSchemeMismatch,
 }
 
 // Rules are all rules in the order in which they are tried.

@@ -1,0 +1,196 @@
+package inspect
+
+import (
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"why502/compose"
+	"why502/compose/proxy"
+)
+
+// protocol is what a service speaks on a port, and what says so.
+type protocol struct {
+	name   string // http, fastcgi, uwsgi, or a database's own
+	http2  bool   // it understands HTTP/2 without TLS, or may
+	tls    security
+	sure   Confidence
+	source string // of evidence: nginx, compose
+	text   string // what says so
+	guess  string // why that is thought, where nothing of the service says so
+	place  proxy.Place
+}
+
+// security says whether a connection has to begin with TLS.
+type security int
+
+const (
+	unknownSecurity security = iota
+	plain
+	secure
+)
+
+// protocolNames are protocols as people write them; the others are.
+var protocolNames = map[string]string{"http": "HTTP", "fastcgi": "FastCGI", "grpc": "HTTP/2", "scgi": "SCGI"}
+
+func protocolName(name string) string {
+	if written, ok := protocolNames[name]; ok {
+		return written
+	}
+	return name
+}
+
+// askedIn is the protocol that a pass asks in, and whether within TLS; empty where it hands on whatever
+// comes.
+func askedIn(scheme string) (name string, tls security) {
+	switch scheme {
+	case "https":
+		return "http", secure
+	case "grpcs":
+		return "grpc", secure
+	case "suwsgi":
+		return "uwsgi", secure
+	case "tcp", "udp":
+		return "", unknownSecurity
+	}
+	return scheme, plain
+}
+
+// understands says whether a service that speaks a protocol can answer to another.
+func (p protocol) understands(asked string) bool {
+	return asked == "" || asked == p.name || asked == "grpc" && p.http2
+}
+
+// speaks says what a service speaks on a port: by its nginx, by the command that it is started with, or
+// by its image. ok is false where none of these says it.
+func (f *facts) speaks(svc *compose.Service, port int) (p protocol, ok bool) {
+	here := func(l listening) bool { return l.port == port }
+	if f.sharesNamespace(svc) && !slices.ContainsFunc(f.listening(svc), here) {
+		return p, false // another one may listen there
+	}
+	switch {
+	case f.ownNginx(svc) != nil:
+		return nginxSpeaks(f.ownNginx(svc).Config, port)
+	case f.nginx[svc.Name] != nil:
+		return p, false
+	}
+	if p, ok = imageSpeaks(svc); !ok {
+		p, ok = commandSpeaks(svc, port)
+		p.place = f.stack.At("services", svc.Name, "command")
+	}
+	return p, ok
+}
+
+// nginxSpeaks says what an nginx speaks on a port. An address on which one server has TLS has it for
+// all of them. A server with an error page for plain requests to its TLS answers those in its own way.
+func nginxSpeaks(config *proxy.Config, port int) (p protocol, ok bool) {
+	addresses := map[string]bool{}
+	answersPlain := slices.ContainsFunc(config.Directives, isPlainToTLS)
+	for _, s := range config.Servers {
+		for _, l := range s.Listens {
+			switch {
+			case l.Port != port || l.UDP:
+				continue
+			case s.Stream:
+				return p, false
+			case !ok:
+				ok, p = true, protocol{name: "http", sure: Certain, source: "nginx", text: "listen " + strconv.Itoa(port), place: l.Place}
+			}
+			addresses[l.Address] = addresses[l.Address] || l.TLS
+			p.http2 = p.http2 || l.HTTP2
+			answersPlain = answersPlain || slices.ContainsFunc(s.Directives, isPlainToTLS)
+		}
+	}
+	if all := slices.Collect(maps.Values(addresses)); !slices.Contains(all, true) {
+		p.tls = plain
+	} else if !slices.Contains(all, false) && !answersPlain {
+		p.tls = secure
+	}
+	return p, ok
+}
+
+// isPlainToTLS says whether a directive is an error page for 497, nginx's code for a plain request where
+// TLS is spoken.
+func isPlainToTLS(d *proxy.Directive) bool {
+	return d.Name == "error_page" && slices.Contains(d.Args, "497")
+}
+
+// imageSpeaks says what a service speaks by its image, where that is started as it is.
+func imageSpeaks(svc *compose.Service) (p protocol, ok bool) {
+	name, official := compose.ImageProtocol(svc.Base())
+	if name == "" {
+		return p, false
+	}
+	p = protocol{name: name, sure: Certain, source: "compose", text: "the image " + svc.Base(), place: svc.Place}
+	if !official || svc.Build != nil {
+		p.sure = Likely // what was added to it may be another server
+	}
+	start := svc.Start()
+	switch {
+	case len(start) == 0:
+	case name == "fastcgi" || name == "http":
+		return p, path.Base(start[0]) == "php-fpm" && name == "fastcgi"
+	default:
+		p.sure = Likely // a database with options, or from a shell
+	}
+	return p, true
+}
+
+// serverCommands are programs that speak one protocol whatever they are told. The first group of a
+// pattern is the program.
+var serverCommands = []struct {
+	program *regexp.Regexp
+	speaks  string
+}{
+	{regexp.MustCompile(`(?:^|[\s/;&"'])(php-fpm)[\d.]*(?:[\s;&"']|$)`), "fastcgi"},
+	{regexp.MustCompile(`\b(gunicorn|uvicorn|daphne|waitress-serve|puma|http\.server|runserver|flask run|rails s|rails server|next start|next dev|php -S|artisan serve|apache2-foreground|httpd-foreground)\b`), "http"},
+}
+
+var (
+	uwsgiProgram = regexp.MustCompile(`(?:^|[\s/;&"'])uwsgi\s`)
+	uwsgiSocket  = regexp.MustCompile(`\s--?(http|http-socket|http11-socket|https|https-socket|socket|s|uwsgi-socket)[= ]["']?(?:[\w.*\[\]-]*:)(\d{2,5})\b`)
+	ownSettings  = regexp.MustCompile(`--protocol|--certfile|--keyfile|--ssl|--tls|--https|-c |--config|\bssl:|openssl`)
+)
+
+// commandSpeaks says what a service speaks by the command that it is started with.
+func commandSpeaks(svc *compose.Service, port int) (p protocol, ok bool) {
+	line := strings.Join(svc.Start(), " ")
+	p = protocol{sure: Likely, source: "compose", text: line}
+	if uwsgiProgram.MatchString(line) {
+		return uwsgiSpeaks(p, line, port)
+	}
+	for _, server := range serverCommands {
+		if !server.program.MatchString(line) {
+			continue
+		}
+		if p.name != "" {
+			return p, false // several are started
+		}
+		p.name = server.speaks
+	}
+	if p.name == "http" && !ownSettings.MatchString(line) {
+		p.tls = plain
+	}
+	return p, p.name != "" && !strings.Contains(line, "--protocol")
+}
+
+// uwsgiSpeaks says what uwsgi speaks on a port, where its command says that.
+func uwsgiSpeaks(p protocol, line string, port int) (protocol, bool) {
+	for _, m := range uwsgiSocket.FindAllStringSubmatch(line, -1) {
+		if m[2] != strconv.Itoa(port) || strings.Contains(line, "protocol") {
+			continue
+		}
+		p.name, p.tls = "uwsgi", plain
+		if strings.HasPrefix(m[1], "http") {
+			p.name = "http"
+		}
+		if strings.HasPrefix(m[1], "https") {
+			p.tls = secure
+		}
+		return p, true
+	}
+	return p, false
+}

@@ -1,0 +1,134 @@
+package inspect
+
+import (
+	"strconv"
+	"strings"
+
+	"why502/compose/proxy"
+)
+
+var upstreamProtocolMismatch = &Rule{
+	ID: "upstream-protocol-mismatch", Hop: HopProtocol, Scope: OfRoute, Severity: Error,
+	Title: "the pass asks in a protocol that the upstream does not speak",
+	Why: `proxy_pass asks in HTTP, fastcgi_pass in FastCGI, uwsgi_pass in uwsgi, grpc_pass in HTTP/2. php-fpm speaks
+FastCGI alone, uwsgi --socket uwsgi alone. Who is asked in another one hangs up, "recv() failed (104: Connection
+reset by peer)" and "upstream prematurely closed connection", or answers what nginx cannot read, "upstream sent
+unsupported FastCGI protocol version: 72": 502.`,
+	Bad: `proxy_pass http://php:9000;`,
+	Good: `include fastcgi_params;
+fastcgi_param SCRIPT_FILENAME /var/www/html$fastcgi_script_name;
+fastcgi_pass php:9000;`,
+	Fix: "use the pass of the protocol that the upstream speaks",
+	Check: func(c *Case) *Finding {
+		if !c.judgesPorts() {
+			return nil
+		}
+		svc, pass := c.Backend.Service, c.Route.Pass
+		asked, _ := askedIn(c.Route.Target.Scheme)
+		p, ok := c.speaks(svc, c.Backend.Port)
+		if !ok || p.understands(asked) {
+			return nil
+		}
+		f := c.finding(p.sure, mismatchStatus(asked, p.name), "%s speaks %s on port %d, but %s asks in %s",
+			svc.Name, protocolName(p.name), c.Backend.Port, pass.Directive, protocolName(asked)).
+			with(p.source, "%s", p.text)
+		if p.name == "http" {
+			f.near(p.place, "what listens there")
+		}
+		return c.passInstead(f, asked, p.name)
+	},
+}
+
+// mismatchStatus is what nginx answers where two protocols do not fit; a server that answers in one of
+// its own may be understood as an error of the client's, or as garbage.
+func mismatchStatus(asked, spoken string) Status {
+	unread := asked == "http" && (spoken == "fastcgi" || spoken == "uwsgi")
+	if unread || spoken == "http" && (asked == "fastcgi" || asked == "grpc") {
+		return Status502
+	}
+	return StatusNone
+}
+
+// passInstead says how to hand requests on in the protocol that the upstream speaks.
+func (c *Case) passInstead(f *Finding, asked, spoken string) *Finding {
+	pass := c.Route.Pass
+	to := pass.Value
+	if i := strings.Index(to, "://"); i >= 0 {
+		to = to[i+len("://"):]
+	}
+	to, _, _ = strings.Cut(to, "/")
+	switch {
+	case spoken == "fastcgi":
+		return f.fix("use fastcgi_pass, and say which script to run").
+			paste("include fastcgi_params;\nfastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;\nfastcgi_pass %s;", to)
+	case spoken == "uwsgi":
+		return f.fix("use uwsgi_pass, or let uwsgi speak HTTP with --http-socket").
+			paste("include uwsgi_params;\nuwsgi_pass %s;", to)
+	case asked == "grpc":
+		return f.fix("let %s speak HTTP/2 on port %d, or use proxy_pass http://%s;", c.Backend.Service.Name, c.Backend.Port, to)
+	case spoken == "http":
+		whole := proxy.Place{File: pass.Place.File, Line: pass.Place.Line, Column: 1}
+		return f.fix("use proxy_pass http://%s;", to).
+			edit(replaceAt(c.stack.Sources, whole, pass.Directive+" "+pass.Value, "proxy_pass http://"+to))
+	}
+	return f.fix("pass to a service that speaks %s; nginx hands %s on in a server of the stream block", protocolName(asked), protocolName(spoken))
+}
+
+var upstreamSchemeMismatch = &Rule{
+	ID: "upstream-scheme-mismatch", Hop: HopProtocol, Scope: OfRoute, Severity: Error,
+	Title: "https:// to a port without TLS, or http:// to one with it",
+	Why: `The scheme of a pass says whether nginx begins with TLS, whatever the port and the client's own connection. A
+server without TLS answers that in plain text: "SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::wrong
+version number)", 502. One with TLS answers a plain request with 400, "The plain HTTP request was sent to HTTPS port".`,
+	Bad:  `proxy_pass https://web:80;`,
+	Good: `proxy_pass http://web:80;`,
+	Fix:  "begin the pass with the scheme of the port",
+	Check: func(c *Case) *Finding {
+		if !c.judgesPorts() {
+			return nil
+		}
+		_, asked := askedIn(c.Route.Target.Scheme)
+		p, _ := c.speaks(c.Backend.Service, c.Backend.Port)
+		if p.tls == unknownSecurity {
+			p = byPort(c.Backend.Port)
+		}
+		if !strings.Contains(c.Route.Target.Value, "://") || p.tls == unknownSecurity || p.tls == asked {
+			return nil
+		}
+		status, says := Status502, "speaks no TLS"
+		if p.tls == secure {
+			status, says = StatusNone, "speaks TLS" // 400
+		}
+		f := c.finding(p.sure, status, "%s %s on port %d%s, but the pass begins with %s://", c.Backend.Service.Name, says, c.Backend.Port, p.guess, c.Route.Target.Scheme)
+		return c.schemeFix(f, p)
+	},
+}
+
+// byPort is what a port is kept for.
+func byPort(port int) protocol {
+	switch port {
+	case 80:
+		return protocol{tls: plain, sure: Likely, guess: ", which is that of plain HTTP"}
+	case 443:
+		return protocol{tls: secure, sure: Likely, guess: ", which is that of HTTPS"}
+	}
+	return protocol{}
+}
+
+// schemeFix replaces the scheme of a pass by the other one, and writes out a port that came by it.
+func (c *Case) schemeFix(f *Finding, p protocol) *Finding {
+	scheme, t := c.Route.Target.Scheme, c.Route.Target
+	other, found := strings.CutSuffix(scheme, "s")
+	if !found {
+		other = scheme + "s"
+	}
+	old, new := scheme+"://", other+"://"
+	if t.Group == nil && !t.PortGiven {
+		old, new = old+t.Host, new+t.Host+":"+strconv.Itoa(t.Port)
+	}
+	if p.text != "" {
+		f.with(p.source, "%s", p.text).near(p.place, "what listens there")
+	}
+	return f.fix("begin the pass with %s", new).
+		edit(replaceAt(c.stack.Sources, c.Route.Pass.Place, old, new))
+}
