@@ -29,6 +29,7 @@ func (s *Stack) lower(project *types.Project) {
 			Full:     n.Name,
 			External: bool(n.External),
 			Internal: n.Internal,
+			IPv6:     n.EnableIPv6 != nil && *n.EnableIPv6,
 			Driver:   n.Driver,
 			Subnets:  subnets(n.Ipam),
 			Place:    s.At("networks", name),

@@ -156,10 +156,10 @@ networks:
 	check(t, s.Services["c"].NetworkMode, "host")
 	check(t, s.Services["d"].Networks, []Attachment{{"default", nil, "", at(10, 35)}, {"front", nil, "", at(10, 28)}})
 	check(t, s.Networks, map[string]*Network{
-		"default": {"default", "shop_default", false, false, "", nil, at(11, 1)},
-		"front":   {"front", "shop_front", false, true, "overlay", nil, at(12, 3)},
-		"outer":   {"outer", "proxy-net", true, false, "", nil, at(13, 3)},
-		"unused":  {"unused", "mine", false, false, "", nil, at(14, 3)},
+		"default": {"default", "shop_default", false, false, "", nil, false, at(11, 1)},
+		"front":   {"front", "shop_front", false, true, "overlay", nil, false, at(12, 3)},
+		"outer":   {"outer", "proxy-net", true, false, "", nil, false, at(13, 3)},
+		"unused":  {"unused", "mine", false, false, "", nil, false, at(14, 3)},
 	})
 }
 

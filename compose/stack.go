@@ -200,6 +200,7 @@ type Network struct {
 	Internal bool
 	Driver   string
 	Subnets  []Subnet // that the files give it
+	IPv6     bool     // its containers get addresses of IPv6, too
 	Place    proxy.Place
 }
 

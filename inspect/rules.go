@@ -67,6 +67,7 @@ var rules = []*Rule{
 	upstreamSocketNotShared,
 	upstreamPublishedPort,
 	upstreamListensOnLoopback,
+	upstreamAddressFamily,
 	upstreamPortMismatch,
 	// protocol
 	upstreamProtocolMismatch,

@@ -1,10 +1,13 @@
 package inspect
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"why502/compose"
+	"why502/compose/proxy"
 )
 
 var upstreamPublishedPort = &Rule{
@@ -35,6 +38,46 @@ published. "connect() failed (111: Connection refused)".`,
 		}
 		return nil
 	},
+}
+
+var upstreamAddressFamily = &Rule{
+	ID: "upstream-address-family", Hop: HopPort, Scope: OfRoute, Severity: Error,
+	Title: "the upstream listens on IPv6 only, and has no address of it",
+	Why: `nginx accepts IPv6 alone at "listen [::]:80". On a network without IPv6 the name of the service gives an IPv4
+address, where nothing listens: "connect() failed (111: Connection refused)".`,
+	Bad: `listen [::]:80;`,
+	Good: `listen 80;
+listen [::]:80;`,
+	Fix: "listen on IPv4, too",
+	Check: func(c *Case) *Finding {
+		svc, b := c.Backend.Service, c.Backend
+		if !c.judgesPorts() || c.ownNginx(svc) == nil || c.hasIPv6(svc) || strings.Contains(b.Host, ":") {
+			return nil
+		}
+		inner := &Case{Proxy: c.ownNginx(svc), facts: c.facts}
+		at := slices.IndexFunc(inner.listens(), func(l proxy.Listen) bool { return l.Port == b.Port && l.V6Only })
+		if at < 0 || inner.reachable(b.Port) {
+			return nil
+		}
+		listen := inner.listens()[at]
+		return c.finding(c.sure(), Status502, "%s listens on port %d for IPv6 only, and its networks have none", svc.Name, b.Port).
+			with("nginx", "listen [%s]:%d", listen.Address, b.Port).
+			near(listen.Place, "where it listens").
+			fix("listen on IPv4, too: listen %d;", b.Port).
+			edit(insertBefore(c.stack.Sources, listen.Place, fmt.Sprintf("listen %d;", b.Port)))
+	},
+}
+
+// hasIPv6 says whether containers of a service have addresses of IPv6.
+func (f *facts) hasIPv6(svc *compose.Service) bool {
+	own := f.namespace(svc)
+	if boxes := f.running(own.Name); len(boxes) > 0 {
+		return slices.ContainsFunc(boxes[0].Endpoints, func(e Endpoint) bool { return e.IPv6 != "" })
+	}
+	return len(own.Networks) == 0 || slices.ContainsFunc(own.Networks, func(a compose.Attachment) bool {
+		n := f.stack.Networks[a.Network]
+		return n == nil || n.IPv6 || n.External
+	})
 }
 
 var upstreamPortMismatch = &Rule{

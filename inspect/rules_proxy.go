@@ -252,6 +252,13 @@ are refused before nginx sees them: a browser says "connection refused" or "rese
 			f.fix("let nginx listen on all addresses: listen %d;", port.Target).near(at.Place, "where it listens").
 				edit(replaceAt(c.stack.Sources, at.Place, at.Address+":"+strconv.Itoa(at.Port), strconv.Itoa(at.Port)))
 		}
+		if at, ok := c.v6Listen(port.Target); ok {
+			f.Message = fmt.Sprintf("the published port %s of %s leads to container port %d, where nginx listens for IPv6 only, and its networks have none",
+				publishedText(port), c.Proxy.Service.Name, port.Target)
+			f.fix("listen on IPv4, too: listen %d;", port.Target).near(at.Place, "where it listens").
+				edit(insertBefore(c.stack.Sources, at.Place, fmt.Sprintf("listen %d;", port.Target)))
+			listens = nil
+		}
 		f.Place, f.subject = port.Place, strconv.Itoa(port.Target)
 		if served {
 			f.Severity = Note // the other published ports work: a port kept for later is common
@@ -272,6 +279,16 @@ func (c *Case) loopbackListen(port int) (proxy.Listen, bool) {
 			if l.Port == port && !l.UDP && compose.Loopback(l.Address) {
 				return l, true
 			}
+		}
+	}
+	return proxy.Listen{}, false
+}
+
+// v6Listen is a listen on a port for IPv6 alone.
+func (c *Case) v6Listen(port int) (proxy.Listen, bool) {
+	for _, l := range c.listens() {
+		if l.Port == port && l.V6Only {
+			return l, true
 		}
 	}
 	return proxy.Listen{}, false
@@ -305,7 +322,8 @@ func (c *Case) listens() (all []proxy.Listen) {
 
 // reachable says whether nginx listens on a port for traffic from outside its container.
 func (c *Case) reachable(port int) bool {
-	return slices.ContainsFunc(c.listens(), func(l proxy.Listen) bool { return l.Port == port })
+	six := c.hasIPv6(c.Proxy.Service)
+	return slices.ContainsFunc(c.listens(), func(l proxy.Listen) bool { return l.Port == port && (six || !l.V6Only) })
 }
 
 // listenPorts are the ports that nginx can be reached on, in order.

@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"why502/compose/proxy"
@@ -47,6 +48,7 @@ func (l *lowerer) listen(n *node, around inherited) []proxy.Listen {
 		return []proxy.Listen{listen}
 	}
 	listen.Address = host
+	listen.V6Only = strings.Contains(host, ":") && !slices.Contains(n.Args, "ipv6only=off")
 	if placeholder(n.Args[0]) != "" {
 		l.config.Unchecked = append(l.config.Unchecked, proxy.Unchecked{
 			What: "listen " + n.Args[0], Why: "a placeholder in it is not filled in",

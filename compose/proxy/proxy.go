@@ -110,6 +110,7 @@ type Listen struct {
 	Address string // empty: all of IPv4; "::" all of IPv6; otherwise an address, without brackets
 	Port    int    // 0 for a unix socket
 	Socket  string // path of a unix socket
+	V6Only  bool   // it accepts IPv6 alone, as nginx does at an address of it unless told otherwise
 	TLS     bool
 	HTTP2   bool // without TLS, clients that begin with HTTP/2 are understood
 	UDP     bool
