@@ -92,8 +92,8 @@ func (j *judge) walkProxy(p *compose.Proxy) {
 // one does not hide the others.
 func (j *judge) walkOwn(c *Case) (found []*Finding, states [len(hops)]HopState) {
 	for hop := range Hop(len(hops)) {
-		f := firstOf(c, hop, OfProxy)
-		if f != nil {
+		f, notes := firstOf(c, hop, OfProxy)
+		if found = append(found, notes...); f != nil {
 			found = append(found, f)
 		}
 		states[hop] = stateOf(f)
@@ -127,7 +127,8 @@ func (j *judge) walkBackend(c *Case, own [len(hops)]HopState) *walkedBackend {
 		if hop > HopProxy && c.Route != nil && c.Route.Target.Fault != "" {
 			break // it leads nowhere
 		}
-		f := firstOf(c, hop, OfRoute)
+		f, notes := firstOf(c, hop, OfRoute)
+		w.risks = append(w.risks, notes...)
 		state := stateOf(f)
 		if state == HopOK {
 			state = c.checked(hop)
@@ -177,8 +178,9 @@ func (j *judge) walkIdleGroups(p *compose.Proxy) (found []*Finding) {
 }
 
 // firstOf tries the rules of one hop and scope in their order. The first that fires is the hop's
-// only finding, but that of two faults that each stop nginx the one it meets first comes first.
-func firstOf(c *Case, hop Hop, scope Scope) (first *Finding) {
+// only finding, but that of two faults that each stop nginx the one it meets first comes first. Notes
+// explain no fault, so that they stand beside it.
+func firstOf(c *Case, hop Hop, scope Scope) (first *Finding, notes []*Finding) {
 	for _, rule := range rules {
 		if rule.Hop != hop || rule.Scope != scope {
 			continue
@@ -188,6 +190,10 @@ func firstOf(c *Case, hop Hop, scope Scope) (first *Finding) {
 			continue
 		}
 		rule.complete(f, c)
+		if f.Severity == Note {
+			notes = append(notes, f)
+			continue
+		}
 		if first == nil || first.Status == StatusNoStart && f.Status == StatusNoStart && f.order < first.order {
 			first = f
 		}
@@ -195,7 +201,7 @@ func firstOf(c *Case, hop Hop, scope Scope) (first *Finding) {
 			break
 		}
 	}
-	return first
+	return first, notes
 }
 
 // complete fills in what every finding of a rule has.

@@ -3,7 +3,7 @@ package inspect
 import "slices"
 
 // rules are all rules, hop by hop; in each hop the most specific first. This is the order in which
-// they are tried: the first that fires is the hop's only finding.
+// they are tried: the first that fires is the hop's only finding; notes stand beside it.
 var rules = []*Rule{
 	// config
 	configMountMissing,
@@ -63,6 +63,7 @@ var rules = []*Rule{
 	upstreamHostUnknown,
 	upstreamAddressMayGoStale,
 	resolverCachesTooLong,
+	resolverUnused,
 	// port
 	upstreamSocketNotShared,
 	upstreamPublishedPort,

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"why502/compose"
 	"why502/compose/proxy"
 )
 
@@ -52,26 +53,33 @@ in resolver". One with parameters alone has no name servers at all.`,
 
 // resolvers are the resolver directives of http, its servers and their locations.
 func (c *Case) resolvers() (all []*proxy.Directive) {
-	add := func(directives []*proxy.Directive) {
+	c.eachDirective(func(d *proxy.Directive) {
+		if d.Name == "resolver" {
+			all = append(all, d)
+		}
+	})
+	return all
+}
+
+// eachDirective visits the directives of http, its servers and their locations.
+func (c *Case) eachDirective(visit func(*proxy.Directive)) {
+	among := func(directives []*proxy.Directive) {
 		for _, d := range directives {
-			if d.Name == "resolver" {
-				all = append(all, d)
-			}
+			visit(d)
 		}
 	}
 	var nested func([]*proxy.Location)
 	nested = func(locations []*proxy.Location) {
 		for _, loc := range locations {
-			add(loc.Directives)
+			among(loc.Directives)
 			nested(loc.Locations)
 		}
 	}
-	add(c.Proxy.Config.Directives)
+	among(c.Proxy.Config.Directives)
 	for _, s := range c.Proxy.Config.Servers {
-		add(s.Directives)
+		among(s.Directives)
 		nested(s.Locations)
 	}
-	return all
 }
 
 // resolverFault says why nginx refuses a resolver, in its words. A name may well be found.
@@ -312,4 +320,64 @@ func (c *Case) keepShortly(r *proxy.Resolver) Edit {
 		}
 	}
 	return Edit{}
+}
+
+var resolverUnused = &Rule{
+	ID: "resolver-unused", Hop: HopName, Scope: OfProxy, Severity: Note,
+	Title: "no pass asks the resolver",
+	Why: `A resolver is asked only for what is looked up while nginx runs: a pass with a variable in it, and a server of a
+group with resolve. Names that are written out are looked up once, by the system, when nginx starts, and a resolver
+beside them changes nothing. Nor does a variable where another pass writes the same host and port out.`,
+	Bad: `resolver 127.0.0.11 valid=10s;
+proxy_pass http://api:8000;`,
+	Good: `resolver 127.0.0.11 valid=10s;
+set $upstream api;
+proxy_pass http://$upstream:8000;`,
+	Fix: "write the host into a variable, or leave the resolver out",
+	Check: func(c *Case) *Finding {
+		if !c.Proxy.Stock || !c.Proxy.Config.Complete() || c.asksOtherwise() {
+			return nil
+		}
+		asked, idle := map[proxy.Place]bool{}, map[proxy.Place][]string{}
+		for _, r := range c.Proxy.Routes {
+			switch resolver := asks(r); {
+			case resolver != nil:
+				asked[resolver.Place] = true
+			case r.Pass.Resolver != nil && slices.ContainsFunc(c.backends(r), func(b Backend) bool { return c.mayGoStale(r, b) }):
+				idle[r.Pass.Resolver.Place] = append(idle[r.Pass.Resolver.Place], r.ID)
+			}
+		}
+		for _, d := range c.resolvers() {
+			if !d.Place.Known() || asked[d.Place] || idle[d.Place] == nil {
+				continue
+			}
+			f := c.finding(Certain, StatusNone, "no pass of %s asks this resolver: names that are written out are resolved once, when nginx starts", c.Proxy.Service.Name).
+				fix("write the host of each pass into a variable: set $upstream NAME; proxy_pass http://$upstream:PORT; or leave the resolver out")
+			f.Place, f.Routes = d.Place, idle[d.Place]
+			return f
+		}
+		return nil
+	},
+}
+
+// asks is the resolver that requests on a route may make nginx ask; nil: none.
+func asks(r *compose.Route) *proxy.Resolver {
+	if g := r.Target.Group; g != nil && slices.ContainsFunc(g.Servers, func(p *proxy.Peer) bool { return p.Resolve }) {
+		return g.Resolver
+	}
+	if r.Target.PerRequest || r.Target.Unknown != "" {
+		return r.Pass.Resolver
+	}
+	return nil
+}
+
+// otherUses begin the names of directives that ask a resolver, or run what may.
+var otherUses = []string{"ssl_stapling", "ssl_ocsp", "js_", "perl", "acme_", "auth_oidc", "auth_jwt", "tunnel_"}
+
+// asksOtherwise says whether something else than passes may ask a resolver.
+func (c *Case) asksOtherwise() (found bool) {
+	c.eachDirective(func(d *proxy.Directive) {
+		found = found || slices.ContainsFunc(otherUses, func(prefix string) bool { return strings.HasPrefix(d.Name, prefix) })
+	})
+	return found
 }
