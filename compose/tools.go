@@ -123,7 +123,8 @@ func (r *runner) tool(program string, c command) (ok bool) {
 // harmless are the programs of starts that write nothing but what they are told to.
 var harmless = toSet("sleep", "wait", "trap", "printf", "nc", "curl", "wget", "date", "kill", "export", "envsubst", "tail", "openssl",
 	"crond", "cron", "until", "grep", "id", "whoami", "local", "break", "continue", "ping", "getent", "head", "tr", "cut", "awk", "basename",
-	"dirname", "find", "inotifywait", "pgrep", "pkill", "killall", "ps", "type", "which", "hash", "ulimit", "umask", "sync", "hostname", "uname")
+	"dirname", "find", "inotifywait", "pgrep", "pkill", "killall", "ps", "type", "which", "hash", "ulimit", "umask", "sync", "hostname", "uname",
+	"fg", "bg", "jobs", "htpasswd")
 
 func toSet(names ...string) map[string]bool {
 	set := make(map[string]bool, len(names))
