@@ -31,7 +31,7 @@ func TestCorpus(t *testing.T) {
 		if verdict == "OK" && slices.Contains(strings.Split(*mismarked, ","), project["id"]) {
 			verdict = "MISMARKED"
 		}
-		got := judgeProject(t, project)
+		got := judgeProject(t, filepath.Join(*corpus, project["id"]), project)
 		if got.code == 2 {
 			count[verdict+" not read"]++
 			t.Logf("%s %s: %s", verdict, project["id"], strings.TrimSpace(got.stderr))
@@ -54,20 +54,27 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// judgeProject runs the program on one project of the corpus.
-func judgeProject(t *testing.T, project map[string]string) result {
+// judgeProject runs the program on one project of the corpus, in its folder or a copy of that.
+func judgeProject(t *testing.T, folder string, project map[string]string) result {
 	t.Helper()
-	dir := filepath.Join(*corpus, project["id"])
 	args := []string{"--live=off", "--format=json", "--profile=*"}
 	for _, proxy := range strings.FieldsFunc(project["proxy_service"], func(c rune) bool { return c == ',' || c == ';' || c == ' ' }) {
 		args = append(args, "--proxy="+proxy)
 	}
-	for _, file := range strings.Split(project["compose_path"], ",") {
-		args = append(args, "--file="+filepath.Join(dir, strings.TrimSpace(file)))
+	for _, file := range composeFiles(folder, project) {
+		args = append(args, "--file="+file)
 	}
 	var stdout, stderr strings.Builder
 	code := run(t.Context(), args, environment(), strings.NewReader(""), &stdout, &stderr)
 	return result{code, stdout.String(), stderr.String()}
+}
+
+// composeFiles are a project's, as docker compose would be told them.
+func composeFiles(folder string, project map[string]string) (files []string) {
+	for _, file := range strings.Split(project["compose_path"], ",") {
+		files = append(files, filepath.Join(folder, strings.TrimSpace(file)))
+	}
+	return files
 }
 
 // index reads the rows of a table by the names of their columns.

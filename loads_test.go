@@ -26,6 +26,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	crossplane "github.com/nginxinc/nginx-go-crossplane"
 
 	"why502/compose"
@@ -319,7 +320,8 @@ func credentials(t *testing.T) string {
 }
 
 // TestLoaded holds what is read of every proxy of real projects that runs a stock nginx against what
-// nginx itself loads, in a container with the project's mounts, environment and command.
+// nginx itself loads, in a container with the project's mounts, environment and command. An image that
+// the project builds is built without what comes from elsewhere.
 func TestLoaded(t *testing.T) {
 	if *corpus == "" {
 		t.Skip("no projects given: go test -run TestLoaded -v -corpus FOLDER .")
@@ -328,13 +330,8 @@ func TestLoaded(t *testing.T) {
 	compared := 0
 	for _, project := range index(t, filepath.Join(*corpus, "index.tsv")) {
 		t.Run(project["id"], func(t *testing.T) {
-			stack, folder := corpusStack(t, project)
-			refused := map[string]string{}
-			if report := judgeProject(t, project); report.code != exitError { // else nothing could be read
-				refused = refusals(decode(t, report))
-			}
-			for _, p := range slices.Concat(stack.Proxies, stack.Servers) {
-				if corpusLoads(t, lone{p, folder, nginxImage}, refused[p.Service.Name]) {
+			for _, p := range corpusProxies(t, project) {
+				if p.loads(t) {
 					compared++
 				}
 			}
@@ -346,47 +343,124 @@ func TestLoaded(t *testing.T) {
 	}
 }
 
-// corpusStack reads a copy of a project, and gives the folder that it is in.
-func corpusStack(t *testing.T, project map[string]string) (stack *compose.Stack, folder string) {
+// corpusProxy is a service that runs nginx, of a copy of a project.
+type corpusProxy struct {
+	lone
+	files   []string // Compose files of the project
+	refused string   // why nginx refuses its configuration, as the report says; empty: it does not
+}
+
+// corpusProxies are the services of a project that run nginx.
+func corpusProxies(t *testing.T, project map[string]string) (all []corpusProxy) {
 	t.Helper()
-	folder = filepath.Join(t.TempDir(), project["id"])
+	folder := filepath.Join(t.TempDir(), project["id"])
 	if err := os.CopyFS(folder, os.DirFS(filepath.Join(*corpus, project["id"]))); err != nil {
 		t.Fatal(err)
 	}
-	opts := compose.Options{Env: environment(), Profiles: []string{"*"}}
-	for _, file := range strings.Split(project["compose_path"], ",") {
-		opts.Files = append(opts.Files, filepath.Join(folder, strings.TrimSpace(file)))
+	files := composeFiles(folder, project)
+	load := func() []*compose.Proxy {
+		stack, err := compose.Load(t.Context(), compose.Options{Files: files, Env: environment(), Profiles: []string{"*"}})
+		if err != nil {
+			t.Skipf("not read: %v", err)
+		}
+		return slices.Concat(stack.Proxies, stack.Servers)
 	}
-	stack, err := compose.Load(t.Context(), opts)
-	if err != nil {
-		t.Skipf("not read: %v", err)
+	for _, p := range load() {
+		if build := p.Service.Build; build != nil && stockImage.MatchString(build.Base) {
+			file := filepath.Join(filepath.Dir(files[0]), build.Place.File)
+			write(t, file, withoutOthers(t, read(t, file)))
+		}
 	}
-	return stack, folder
+	refused := map[string]string{}
+	if report := judgeProject(t, folder, project); report.code != exitError { // else nothing could be read
+		refused = refusals(decode(t, report))
+	}
+	for _, p := range load() {
+		all = append(all, corpusProxy{lone{p, folder, nginxImage}, files, refused[p.Service.Name]})
+	}
+	return all
 }
 
 var (
 	// stockImage is the official image, under the names that it has.
 	stockImage = regexp.MustCompile(`^(docker\.io/)?(library/)?nginx(:|@|$)`)
+	// fetches tells commands that need a network, or change accounts.
+	fetches = regexp.MustCompile(`\b(apk|apt|apt-get|curl|wget|npm|yarn|pip|git|adduser|addgroup|useradd|groupadd)\b`)
 	// lacks tells what the image's nginx refuses and newer or other builds of the official image do not.
 	lacks = regexp.MustCompile(`unknown directive "http2"|invalid parameter "resolve"|unknown log format "main"|/etc/nginx/fastcgi.conf" failed`)
 )
 
-// corpusLoads compares one proxy, and says whether that was possible and says something.
-func corpusLoads(t *testing.T, p lone, refused string) bool {
-	switch name := p.Service.Name; {
-	case p.Service.Build != nil || !stockImage.MatchString(p.Service.Image):
+// withoutOthers is a Dockerfile without the stages that do not come from nginx, and without what is
+// copied from them, installed and fetched.
+func withoutOthers(t *testing.T, text string) string {
+	t.Helper()
+	parsed, err := parser.Parse(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	lines, ours := strings.Split(text, "\n"), true // what comes before the first FROM is kept
+	for _, n := range parsed.AST.Children {
+		instruction := strings.Join(lines[n.StartLine-1:n.EndLine], "\n")
+		switch words := strings.Fields(n.Original); strings.ToUpper(n.Value) {
+		case "FROM":
+			at := slices.IndexFunc(words[1:], func(word string) bool { return !strings.HasPrefix(word, "--") }) + 1
+			ours = stockImage.MatchString(words[at])
+			instruction = strings.Join(append([]string{"FROM", nginxImage}, words[at+1:]...), " ")
+		case "RUN", "COPY", "ADD":
+			if fetches.MatchString(instruction) || strings.Contains(instruction, "--from=") || strings.Contains(instruction, "://") {
+				continue
+			}
+		}
+		if ours {
+			b.WriteString(instruction + "\n")
+		}
+	}
+	return b.String()
+}
+
+// loads compares a proxy, and says whether that was possible and says something.
+func (p corpusProxy) loads(t *testing.T) bool {
+	t.Helper()
+	name := p.Service.Name
+	if !stockImage.MatchString(p.Service.Base()) {
 		t.Logf("%s: not compared: its image is not a stock nginx", name)
 		return false
-	case len(p.Missing) > 0 || len(p.Config.Unchecked) > 0:
+	}
+	if len(p.Missing) > 0 || len(p.Config.Unchecked) > 0 {
 		t.Logf("%s: not compared: missing %v, unchecked %v", name, p.Missing, p.Config.Unchecked)
+		return false
+	}
+	if p.Service.Build != nil && !p.build(t) {
 		return false
 	}
 	real := p.print(t)
 	if lacks.MatchString(real.refused) {
-		t.Logf("%s: not compared: %s lacks it: %s", p.Service.Name, p.image, real.refused)
+		t.Logf("%s: not compared: %s lacks it: %s", name, nginxImage, real.refused)
 		return false
 	}
-	return real.compare(t, p.Proxy, refused)
+	return real.compare(t, p.Proxy, p.refused)
+}
+
+// build builds the proxy's image, and says whether that worked.
+func (p *corpusProxy) build(t *testing.T) bool {
+	t.Helper()
+	p.image = fmt.Sprintf("why502-loads-%x", time.Now().UnixNano()&0xffffffff)
+	named := filepath.Join(t.TempDir(), "named.yaml")
+	write(t, named, fmt.Sprintf("services: {%q: {image: %s}}\n", p.Service.Name, p.image))
+	args := []string{"compose", "-p", p.image, "--profile", "*"}
+	for _, file := range append(p.files, named) {
+		args = append(args, "-f", file)
+	}
+	t.Cleanup(func() { exec.Command("docker", "rmi", "-f", p.image).Run() })
+	cmd := exec.CommandContext(t.Context(), "docker", append(args, "build", p.Service.Name)...)
+	cmd.Env = environment()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		_, why, _ := strings.Cut(string(out), "ERROR")
+		t.Logf("%s: not compared: its image cannot be built: %v%.200s", p.Service.Name, err, why)
+		return false
+	}
+	return true
 }
 
 // lone is a proxy in a container of its own, without network, that has nothing else of its project.
@@ -401,7 +475,7 @@ func (p lone) print(t *testing.T) print {
 	t.Helper()
 	name := fmt.Sprintf("why502-loads-%x", time.Now().UnixNano()&0xffffffff)
 	t.Cleanup(func() { exec.Command("docker", "rm", "-f", name).Run() })
-	args := []string{"run", "--rm", "--name", name, "--network", "none", "--entrypoint", "sh", "-v", credentials(t) + ":/why502.pem:ro"}
+	args := []string{"run", "--rm", "--name", name, "--network", "none", "--user", "0", "--entrypoint", "sh", "-v", credentials(t) + ":/why502.pem:ro"}
 	for _, variable := range slices.Sorted(maps.Keys(p.Service.Environment)) {
 		args = append(args, "-e", variable+"="+p.Service.Environment[variable].Text)
 	}
