@@ -12,7 +12,7 @@ import (
 	"why502/compose/proxy"
 )
 
-// protocol is what a service speaks on a port, and what says so.
+// protocol is what a service speaks on a port, and what says so; the zero value is not known.
 type protocol struct {
 	name   string // http, fastcgi, uwsgi, or a database's own
 	http2  bool   // it understands HTTP/2 without TLS, or may
@@ -61,32 +61,45 @@ func askedIn(scheme string) (name string, tls security) {
 
 // understands says whether a service that speaks a protocol can answer to another.
 func (p protocol) understands(asked string) bool {
-	return asked == "" || asked == p.name || asked == "grpc" && p.http2
+	return p.name == "" || asked == "" || asked == p.name || asked == "grpc" && p.http2
 }
 
 // speaks says what a service speaks on a port: by its nginx, by the command that it is started with, or
-// by its image. ok is false where none of these says it.
-func (f *facts) speaks(svc *compose.Service, port int) (p protocol, ok bool) {
-	here := func(l listening) bool { return l.port == port }
-	if f.sharesNamespace(svc) && !slices.ContainsFunc(f.listening(svc), here) {
-		return p, false // another one may listen there
+// by its image. The zero protocol where none of these says it.
+func (f *facts) speaks(svc *compose.Service, port int) protocol {
+	at := endpoint{svc, port}
+	if _, known := f.spoken[at]; !known {
+		f.spoken[at] = f.spokenAt(at)
 	}
-	switch {
-	case f.ownNginx(svc) != nil:
-		return nginxSpeaks(f.ownNginx(svc).Config, port)
+	return f.spoken[at]
+}
+
+// endpoint is a port of a service.
+type endpoint struct {
+	service *compose.Service
+	port    int
+}
+
+func (f *facts) spokenAt(at endpoint) protocol {
+	svc := at.service
+	here := func(l listening) bool { return l.port == at.port }
+	switch inner := f.ownNginx(svc); {
+	case f.sharesNamespace(svc) && !slices.ContainsFunc(f.listening(svc), here):
+		return protocol{} // another one may listen there
+	case inner != nil:
+		return nginxSpeaks(inner.Config, at.port)
 	case f.nginx[svc.Name] != nil:
-		return p, false
+		return protocol{}
 	}
-	if p, ok = imageSpeaks(svc); !ok {
-		p, ok = commandSpeaks(svc, port)
-		p.place = f.stack.At("services", svc.Name, "command")
+	if p := imageSpeaks(svc); p.name != "" {
+		return p
 	}
-	return p, ok
+	return commandSpeaks(svc, at.port)
 }
 
 // nginxSpeaks says what an nginx speaks on a port. An address on which one server has TLS has it for
 // all of them. A server with an error page for plain requests to its TLS answers those in its own way.
-func nginxSpeaks(config *proxy.Config, port int) (p protocol, ok bool) {
+func nginxSpeaks(config *proxy.Config, port int) (p protocol) {
 	addresses := map[string]bool{}
 	answersPlain := slices.ContainsFunc(config.Directives, isPlainToTLS)
 	for _, s := range config.Servers {
@@ -95,21 +108,23 @@ func nginxSpeaks(config *proxy.Config, port int) (p protocol, ok bool) {
 			case l.Port != port || l.UDP:
 				continue
 			case s.Stream:
-				return p, false
-			case !ok:
-				ok, p = true, protocol{name: "http", sure: Certain, source: "nginx", text: "listen " + strconv.Itoa(port), place: l.Place}
+				return protocol{}
+			case p.name == "":
+				p = protocol{name: "http", sure: Certain, source: "nginx", text: "listen " + strconv.Itoa(port), place: l.Place}
 			}
 			addresses[l.Address] = addresses[l.Address] || l.TLS
 			p.http2 = p.http2 || l.HTTP2
 			answersPlain = answersPlain || slices.ContainsFunc(s.Directives, isPlainToTLS)
 		}
 	}
-	if all := slices.Collect(maps.Values(addresses)); !slices.Contains(all, true) {
+	switch all := slices.Collect(maps.Values(addresses)); {
+	case len(all) == 0:
+	case !slices.Contains(all, true):
 		p.tls = plain
-	} else if !slices.Contains(all, false) && !answersPlain {
+	case !slices.Contains(all, false) && !answersPlain:
 		p.tls = secure
 	}
-	return p, ok
+	return p
 }
 
 // isPlainToTLS says whether a directive is an error page for 497, nginx's code for a plain request where
@@ -119,24 +134,19 @@ func isPlainToTLS(d *proxy.Directive) bool {
 }
 
 // imageSpeaks says what a service speaks by its image, where that is started as it is.
-func imageSpeaks(svc *compose.Service) (p protocol, ok bool) {
+func imageSpeaks(svc *compose.Service) (p protocol) {
 	name, official := compose.ImageProtocol(svc.Base())
-	if name == "" {
-		return p, false
+	start := svc.Start()
+	asItIs := len(start) == 0 || name == "fastcgi" && path.Base(start[0]) == "php-fpm"
+	database := name != "fastcgi" && name != "http" // which is started with options, or from a shell
+	if name == "" || !asItIs && !database {
+		return p
 	}
-	p = protocol{name: name, sure: Certain, source: "compose", text: "the image " + svc.Base(), place: svc.Place}
-	if !official || svc.Build != nil {
+	p = protocol{name: name, sure: Certain, source: "compose", text: "the image " + svc.Base()}
+	if !official || svc.Build != nil || !asItIs {
 		p.sure = Likely // what was added to it may be another server
 	}
-	start := svc.Start()
-	switch {
-	case len(start) == 0:
-	case name == "fastcgi" || name == "http":
-		return p, path.Base(start[0]) == "php-fpm" && name == "fastcgi"
-	default:
-		p.sure = Likely // a database with options, or from a shell
-	}
-	return p, true
+	return p
 }
 
 // serverCommands are programs that speak one protocol whatever they are told. The first group of a
@@ -152,45 +162,48 @@ var serverCommands = []struct {
 var (
 	uwsgiProgram = regexp.MustCompile(`(?:^|[\s/;&"'])uwsgi\s`)
 	uwsgiSocket  = regexp.MustCompile(`\s--?(http|http-socket|http11-socket|https|https-socket|socket|s|uwsgi-socket)[= ]["']?(?:[\w.*\[\]-]*:)(\d{2,5})\b`)
-	ownSettings  = regexp.MustCompile(`--protocol|--certfile|--keyfile|--ssl|--tls|--https|-c |--config|\bssl:|openssl`)
+	ownSettings  = regexp.MustCompile(`--certfile|--keyfile|--ssl|--tls|--https|-c |--config|\bssl:|openssl`)
 )
 
 // commandSpeaks says what a service speaks by the command that it is started with.
-func commandSpeaks(svc *compose.Service, port int) (p protocol, ok bool) {
+func commandSpeaks(svc *compose.Service, port int) protocol {
 	line := strings.Join(svc.Start(), " ")
-	p = protocol{sure: Likely, source: "compose", text: line}
-	if uwsgiProgram.MatchString(line) {
-		return uwsgiSpeaks(p, line, port)
+	p := protocol{sure: Likely, source: "compose", text: line}
+	switch {
+	case strings.Contains(line, "protocol"): // it is told which
+		return protocol{}
+	case uwsgiProgram.MatchString(line):
+		return p.ofUWSGI(port)
 	}
 	for _, server := range serverCommands {
 		if !server.program.MatchString(line) {
 			continue
 		}
 		if p.name != "" {
-			return p, false // several are started
+			return protocol{} // several are started
 		}
 		p.name = server.speaks
 	}
 	if p.name == "http" && !ownSettings.MatchString(line) {
 		p.tls = plain
 	}
-	return p, p.name != "" && !strings.Contains(line, "--protocol")
+	return p
 }
 
-// uwsgiSpeaks says what uwsgi speaks on a port, where its command says that.
-func uwsgiSpeaks(p protocol, line string, port int) (protocol, bool) {
-	for _, m := range uwsgiSocket.FindAllStringSubmatch(line, -1) {
-		if m[2] != strconv.Itoa(port) || strings.Contains(line, "protocol") {
+// ofUWSGI is what uwsgi speaks on a port, where its command says that.
+func (p protocol) ofUWSGI(port int) protocol {
+	for _, m := range uwsgiSocket.FindAllStringSubmatch(p.text, -1) {
+		if m[2] != strconv.Itoa(port) {
 			continue
 		}
 		p.name, p.tls = "uwsgi", plain
 		if strings.HasPrefix(m[1], "http") {
 			p.name = "http"
 		}
-		if strings.HasPrefix(m[1], "https") {
+		if m[1] == "https" || m[1] == "https-socket" {
 			p.tls = secure
 		}
-		return p, true
+		return p
 	}
-	return p, false
+	return protocol{}
 }

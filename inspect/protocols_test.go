@@ -102,3 +102,42 @@ func TestProtocolOfNginx(t *testing.T) {
 		}
 	}
 }
+
+// Where PHP is asked for its scripts, and where it has them. The proxy has ./src at /src.
+func TestScriptMissing(t *testing.T) {
+	const root = "$document_root$fastcgi_script_name"
+	for _, test := range []struct{ script, php, want string }{
+		{root, "image: 'php:fpm', volumes: ['./src:/src']", ""},
+		{root, "image: 'php:fpm', volumes: ['./src:/app']", "certain /app/public$fastcgi_script_name"},
+		{root, "image: 'php:fpm', volumes: ['./src/public:/app']", "certain /app$fastcgi_script_name"},
+		{"/src/public/index.php", "image: 'php:fpm', volumes: ['./src:/app']", "certain /app/public/index.php"},
+		{"$document_root/../index.php", "image: 'php:fpm', volumes: ['./src:/app']", "certain /app/public/../index.php"},
+		{"$realpath_root/index-$host.php", "image: 'php:fpm', volumes: ['./src:/app']", "certain /app/public/index-$host.php"},
+		{"$request_filename", "image: 'php:fpm', volumes: ['./src:/app']", ""},
+		{"$root/x.php", "image: 'php:fpm', volumes: ['./src:/app']", ""},
+		{root, "image: 'php:fpm'", "certain -"},
+		{root, "image: 'php:fpm', volumes: ['code:/src']", ""},
+		{root, "image: 'php:fpm', volumes: ['./other:/src/public/other']", ""},
+		{root, "image: 'php:fpm', volumes_from: [api]", ""},
+		{root, "image: 'php:fpm', entrypoint: /start.sh", ""},
+		{root, "image: 'own/php:fpm'", ""},
+		{root, "image: 'own/php:fpm', volumes: ['./src:/app']", "likely /app/public$fastcgi_script_name"},
+		{root, "image: 'wordpress:fpm'", ""},
+		{root, "image: own, volumes: ['./src:/app']", ""},
+	} {
+		services := strings.Replace(edge, "volumes: [", "volumes: [./src:/src, ", 1) + api + "  php: {" + test.php + "}\nvolumes: {code: }\n"
+		conf := "server {\n  root /src/public;\n  location / {\n    fastcgi_param SCRIPT_FILENAME " + test.script + ";\n    fastcgi_pass php:9000;\n  }\n}\n"
+		got := ""
+		for _, f := range judged(shop(t, conf, services), nil).Findings {
+			if f.Rule == fastcgiScriptMissing {
+				got = string(f.Confidence) + " -"
+				if len(f.Fix.Edits) == 1 && f.Fix.Edits[0].File == "nginx.conf" {
+					got = string(f.Confidence) + strings.TrimSuffix(strings.TrimPrefix(f.Fix.Edits[0].New, "    fastcgi_param SCRIPT_FILENAME"), ";")
+				}
+			}
+		}
+		if got != test.want {
+			t.Errorf("%s of %s: %q, want %q", test.script, test.php, got, test.want)
+		}
+	}
+}

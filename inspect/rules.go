@@ -73,6 +73,7 @@ var rules = []*Rule{
 	// protocol
 	upstreamProtocolMismatch,
 	upstreamSchemeMismatch,
+	fastcgiScriptMissing,
 }
 
 // Rules are all rules in the order in which they are tried.

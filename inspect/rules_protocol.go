@@ -1,9 +1,13 @@
 package inspect
 
 import (
+	"path"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
+	"why502/compose"
 	"why502/compose/proxy"
 )
 
@@ -25,8 +29,8 @@ fastcgi_pass php:9000;`,
 		}
 		svc, pass := c.Backend.Service, c.Route.Pass
 		asked, _ := askedIn(c.Route.Target.Scheme)
-		p, ok := c.speaks(svc, c.Backend.Port)
-		if !ok || p.understands(asked) {
+		p := c.speaks(svc, c.Backend.Port)
+		if p.understands(asked) {
 			return nil
 		}
 		f := c.finding(p.sure, mismatchStatus(asked, p.name), "%s speaks %s on port %d, but %s asks in %s",
@@ -88,7 +92,7 @@ version number)", 502. One with TLS answers a plain request with 400, "The plain
 			return nil
 		}
 		_, asked := askedIn(c.Route.Target.Scheme)
-		p, _ := c.speaks(c.Backend.Service, c.Backend.Port)
+		p := c.speaks(c.Backend.Service, c.Backend.Port)
 		if p.tls == unknownSecurity {
 			p = byPort(c.Backend.Port)
 		}
@@ -131,4 +135,122 @@ func (c *Case) schemeFix(f *Finding, p protocol) *Finding {
 	}
 	return f.fix("begin the pass with %s", new).
 		edit(replaceAt(c.stack.Sources, c.Route.Pass.Place, old, new))
+}
+
+var fastcgiScriptMissing = &Rule{
+	ID: "fastcgi-script-missing", Hop: HopProtocol, Scope: OfRoute, Severity: Error,
+	Title: "the script that PHP is asked to run is not in its container",
+	Why: `nginx hands on the path of the script, and php-fpm opens it in its own container. Where the code is mounted at
+another path there, or not at all, it says "Primary script unknown", and the answer is 404 "File not found.".`,
+	Bad: `nginx: {volumes: ["./src:/usr/share/nginx/html"]}
+php: {volumes: ["./src:/var/www/html"]}
+# and: fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;`,
+	Good: `fastcgi_param SCRIPT_FILENAME /var/www/html$fastcgi_script_name;`,
+	Fix:  "mount the code at the same path in both, or name the path that PHP has it at",
+	Check: func(c *Case) *Finding {
+		svc := c.Backend.Service
+		if c.Route == nil || svc == nil || c.Route.Target.Scheme != "fastcgi" || svc.VolumesFrom {
+			return nil
+		}
+		p := imageSpeaks(svc)
+		dir, said := scriptDirectory(c.Route.Pass)
+		if p.name != "fastcgi" || dir == "" || slices.ContainsFunc(svc.Mounts, func(m compose.Mount) bool { return below(dir, m.Target) || below(m.Target, dir) }) {
+			return nil
+		}
+		there := mountedAs(svc, c.Proxy.Service, dir)
+		if empty := p.sure == Certain && strings.HasPrefix(path.Base(svc.Image), "php:"); there == "" && !empty {
+			return nil // the image may have the code
+		}
+		f := c.finding(p.sure, StatusNone, "%s is asked for scripts in %s, which its container does not have", svc.Name, dir)
+		if there == "" {
+			return f.fix("mount the code at %s in %s too", dir, svc.Name).edit(c.mountToo(svc, dir))
+		}
+		f.Message += "; the code is in " + there
+		return f.near(said.Place, "the path that is asked for").
+			fix("mount the code at the same path in both, or ask for it in %s", there).
+			edit(c.askIn(svc, said, dir))
+	},
+}
+
+// scriptDirectory is the directory of the scripts that a FastCGI pass asks for, and what says so; empty
+// where that is only known when a request comes.
+func scriptDirectory(pass *proxy.Pass) (dir string, said proxy.Param) {
+	for _, param := range pass.Sent {
+		if param.Name == "SCRIPT_FILENAME" {
+			said = param
+		}
+	}
+	file := said.Value
+	if name := rootVariable(file); name != "" {
+		file = pass.Root + strings.TrimPrefix(file, name)
+	}
+	dir, rest, _ := strings.Cut(file, "$")
+	if !strings.HasPrefix(rest, "fastcgi_script_name") && !strings.HasPrefix(rest, "uri") {
+		dir = path.Dir(dir)
+	}
+	if dir = path.Clean(dir); !path.IsAbs(dir) || dir == "/" {
+		return "", said
+	}
+	return dir, said
+}
+
+// rootVariable is the variable for the document root that a path begins with; empty: none.
+func rootVariable(file string) string {
+	for _, name := range []string{"$document_root", "$realpath_root"} {
+		if strings.HasPrefix(file, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// askIn is the edit that asks for the scripts of a directory where a service has them mounted.
+func (c *Case) askIn(svc *compose.Service, said proxy.Param, dir string) Edit {
+	old := dir
+	if name := rootVariable(said.Value); name != "" {
+		old, dir = name, path.Clean(c.Route.Pass.Root)
+	}
+	there := mountedAs(svc, c.Proxy.Service, dir)
+	if there == "" {
+		return Edit{}
+	}
+	return replaceAt(c.stack.Sources, said.Place, old, there)
+}
+
+// below says whether a container path is a directory, or lies below it.
+func below(p, dir string) bool {
+	dir = strings.TrimSuffix(dir, "/")
+	return p == dir || strings.HasPrefix(p, dir+"/")
+}
+
+// mountOf is the mount of a service that brings a directory, and the rest of its path below that.
+func mountOf(svc *compose.Service, dir string) (found compose.Mount, rest string) {
+	for _, m := range svc.Mounts {
+		if below(dir, m.Target) && m.Source != "" && len(m.Target) > len(found.Target) {
+			found, rest = m, strings.TrimPrefix(dir, strings.TrimSuffix(m.Target, "/"))
+		}
+	}
+	return found, rest
+}
+
+// mountedAs is where a service has mounted what another one has mounted at a directory; empty: nowhere.
+func mountedAs(svc, other *compose.Service, dir string) string {
+	theirs, rest := mountOf(other, dir)
+	source := theirs.Source + filepath.FromSlash(rest)
+	for _, m := range svc.Mounts {
+		if m.Type == theirs.Type && m.Source != "" && below(filepath.ToSlash(source), filepath.ToSlash(m.Source)) {
+			return path.Clean(m.Target + filepath.ToSlash(strings.TrimPrefix(source, m.Source)))
+		}
+	}
+	return ""
+}
+
+// mountToo is the edit that mounts in a service what the proxy has mounted at a directory.
+func (c *Case) mountToo(svc *compose.Service, dir string) Edit {
+	m, _ := mountOf(c.Proxy.Service, dir)
+	source, err := filepath.Rel(c.stack.Directory, m.Source)
+	if m.Type != "bind" || err != nil {
+		return Edit{}
+	}
+	return addItem(c.stack, svc, "volumes", "./"+filepath.ToSlash(source)+":"+m.Target, "")
 }

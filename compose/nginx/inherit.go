@@ -16,6 +16,7 @@ type inherited struct {
 	resolver *proxy.Resolver
 	tls      bool // listens are for TLS, by the old "ssl on;"
 	http2    bool // listens speak HTTP/2 too, by "http2 on;"
+	root     string
 	settings [len(kinds)]*settings
 }
 
@@ -34,6 +35,14 @@ func outermost() (i inherited) {
 func (i inherited) in(nodes []*node) inherited {
 	i.resolver = resolverIn(nodes, i.resolver)
 	i.tls, i.http2 = isOn(nodes, "ssl", i.tls), isOn(nodes, "http2", i.http2)
+	for _, n := range nodes {
+		switch {
+		case n.Name == "root" && len(n.Args) == 1:
+			i.root = n.Args[0]
+		case n.Name == "alias":
+			i.root = ""
+		}
+	}
 	for k, kind := range kinds {
 		i.settings[k] = i.settings[k].in(kind+"_", nodes)
 	}

@@ -57,6 +57,20 @@ func TestStreamTimeouts(t *testing.T) {
 	}
 }
 
+func TestRoot(t *testing.T) {
+	for conf, want := range map[string]string{
+		"server { location / { proxy_pass http://a; } }":                                           "",
+		"root /a; server { location / { proxy_pass http://a; } }":                                  "/a",
+		"root /a; server { root /b; location / { location /x { proxy_pass http://a; } } }":         "/b",
+		"server { root /b; location / { root $c; proxy_pass http://a; } }":                         "$c",
+		"server { root /b; location /x/ { alias /y/; location ~ php { fastcgi_pass unix:/a; } } }": "",
+	} {
+		if got := allPasses(parse(stock(conf)))[0].Root; got != want {
+			t.Errorf("%s: %q, want %q", conf, got, want)
+		}
+	}
+}
+
 // nginx 1.29.7 is the first that asks in HTTP/1.1 by itself.
 func TestHTTPVersion(t *testing.T) {
 	for version, want := range map[string]string{"": "1.1", "stable": "1.1", "1.22": "1.0", "1.29.6": "1.0", "1.29.7": "1.1", "1.29": "1.1"} {

@@ -156,6 +156,7 @@ type Pass struct {
 	Forgotten   []Param // those of blocks around it, which do not count because a nearer block has others
 	HTTPVersion string  // that proxy_pass asks in: "1.0", "1.1", "2"; empty for the others
 	Timeouts    Timeouts
+	Root        string // the directory of files around it, as written; empty: the image's, or an alias
 }
 
 // Param is a header or parameter that a pass sends.
