@@ -178,8 +178,8 @@ func (j *judge) walkIdleGroups(p *compose.Proxy) (found []*Finding) {
 }
 
 // firstOf tries the rules of one hop and scope in their order. The first that fires is the hop's
-// only finding, but that of two faults that each stop nginx the one it meets first comes first. Notes
-// explain no fault, so that they stand beside it.
+// only finding, but of two faults that each stop nginx the one it meets first comes first, and what
+// may fail comes behind what does. Notes explain no fault, so that they stand beside it.
 func firstOf(c *Case, hop Hop, scope Scope) (first *Finding, notes []*Finding) {
 	for _, rule := range rules {
 		if rule.Hop != hop || rule.Scope != scope {
@@ -194,10 +194,10 @@ func firstOf(c *Case, hop Hop, scope Scope) (first *Finding, notes []*Finding) {
 			notes = append(notes, f)
 			continue
 		}
-		if first == nil || first.Status == StatusNoStart && f.Status == StatusNoStart && f.order < first.order {
+		if first == nil || f.breaks() && !first.breaks() || first.Status == StatusNoStart && f.Status == StatusNoStart && f.order < first.order {
 			first = f
 		}
-		if first.Status != StatusNoStart {
+		if first.breaks() && first.Status != StatusNoStart {
 			break
 		}
 	}

@@ -76,6 +76,11 @@ func TestWalkHops(t *testing.T) {
 			services: strings.Replace(edge, "}", ", ports: ['8080:80', '9000:9000']}", 1) + api,
 			want:     "edge:80 / -> api:8000 ok o??oo???\nedge:443 / -> api:8000 ok o??oo???",
 		},
+		"what may fail hides nothing that does": {
+			services: "  edge: {image: nginx:1.27, restart: always, configs: [{source: site, target: /etc/nginx/conf.d/default.conf}]}\n" + api +
+				"configs: {site: {content: 'server { listen 80; ssl_certificate /no.pem; add_header X \"$uri\"; location / { proxy_pass http://api:8000; } }'}}\n",
+			want: "error certificate-missing 1\nedge:80 / -> api:8000 broken no-start B-------",
+		},
 		"paused proxy": {
 			conf: apiPass, snap: seen(down("edge", "paused", 0), up("api")),
 			want: "error proxy-not-running 1\nedge:80 / -> api:8000 broken oB------",
