@@ -1,9 +1,9 @@
 package inspect
 
 import (
-	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"why502/compose/proxy"
@@ -25,14 +25,15 @@ default.conf comes before nginx.conf or site.conf. Clients get the welcome page 
 			return nil
 		}
 		r := c.Route
-		image := defaultServer(c.Proxy.Config, r.Listen)
-		if image == nil || !c.ofImage(image) || slices.ContainsFunc(r.Server.Names, func(name string) bool { return chosen(name, image) }) {
+		listen, all := onAll(r.Server, r.Listen)
+		image := defaultServer(c.Proxy.Config, listen)
+		if !all || image == nil || !c.ofImage(image) || slices.ContainsFunc(r.Server.Names, func(name string) bool { return chosen(name, image) }) {
 			return nil
 		}
 		f := c.finding(Certain, StatusNone, "no request gets to this server of %s: the image's own default.conf is read first, and answers on port %d",
-			c.Proxy.Service.Name, r.Listen.Port)
+			c.Proxy.Service.Name, listen.Port)
 		f.Place, f.order = r.Server.Place, r.Server.Order
-		return c.replaceDefault(f)
+		return c.replaceDefault(f, listen)
 	},
 }
 
@@ -42,18 +43,27 @@ func (c *Case) ofImage(s *proxy.Server) bool {
 		slices.ContainsFunc(c.Proxy.Config.Files, func(f proxy.File) bool { return f.Name == "" && path.Base(f.Path) == "default.conf" })
 }
 
-// defaultServer is the server that answers where the Host header chooses none: the first on an address,
-// unless another says default_server. Nil: that address is not a port of all of IPv4.
+// onAll is the listen of a server on the same port of all of IPv4.
+func onAll(s *proxy.Server, at proxy.Listen) (proxy.Listen, bool) {
+	i := slices.IndexFunc(s.Listens, func(l proxy.Listen) bool {
+		return !s.Stream && l.Socket == "" && l.Address == "" && l.Port == at.Port && l.UDP == at.UDP
+	})
+	if i < 0 {
+		return at, false
+	}
+	return s.Listens[i], true
+}
+
+// defaultServer is the server that answers on a port where the Host header chooses none: the first,
+// unless another says default_server.
 func defaultServer(config *proxy.Config, at proxy.Listen) (first *proxy.Server) {
 	for _, s := range config.Servers {
-		for _, l := range s.Listens {
-			switch {
-			case s.Stream || l.Socket != "" || l.Address != "" || at.Address != "" || l.Port != at.Port || l.UDP != at.UDP:
-			case l.Default:
-				return s
-			case first == nil:
-				first = s
-			}
+		l, on := onAll(s, at)
+		if on && l.Default {
+			return s
+		}
+		if on && first == nil {
+			first = s
 		}
 	}
 	return first
@@ -65,22 +75,27 @@ func chosen(name string, before *proxy.Server) bool {
 }
 
 // replaceDefault offers to put the route's file in the place of the image's.
-func (c *Case) replaceDefault(f *Finding) *Finding {
-	const name = "default.conf"
+func (c *Case) replaceDefault(f *Finding, listen proxy.Listen) *Finding {
 	file := c.Route.Server.Place.File
-	f.fix("give %s the name %s in the container, so that it replaces the image's", path.Base(file), name)
 	for _, m := range c.Proxy.Service.Mounts {
-		if m.Source == "" || c.userPath(m.Source) != "./"+file {
-			continue
+		if m.Source != "" && c.userPath(m.Source) == "./"+file {
+			target := path.Join(path.Dir(m.Target), defaultName(m.Target))
+			return f.near(m.Place, "the mount to change").fix("mount it at %s", target).edit(replaceAt(c.stack.Sources, m.Place, ":"+m.Target, ":"+target))
 		}
-		target := path.Join(path.Dir(m.Target), name)
-		if strings.HasSuffix(m.Target, ".template") {
-			target += ".template"
-		}
-		return f.near(m.Place, "the mount to change").fix("mount it at %s", target).edit(replaceAt(c.stack.Sources, m.Place, ":"+m.Target, ":"+target))
 	}
-	if listen := fmt.Sprint(c.Route.Listen.Port); !slices.Contains(c.Route.Server.Names, "localhost") {
-		f.edit(replaceAt(c.stack.Sources, c.Route.Listen.Place, listen, listen+" default_server"))
+	name := defaultName(file)
+	f.fix("give %s the name %s in the container, so that it replaces the image's", path.Base(file), name)
+	if port := strconv.Itoa(listen.Port); c.startsWithDirective(listen.Place, "listen") && !slices.Contains(c.Route.Server.Names, "localhost") {
+		f.fix("let it listen as default_server, or give %s the name %s in the container", path.Base(file), name).
+			edit(replaceAt(c.stack.Sources, listen.Place, port, port+" default_server"))
 	}
 	return f
+}
+
+// defaultName is the name that a file has to have to become the image's default.conf.
+func defaultName(file string) string {
+	if strings.HasSuffix(file, ".template") {
+		return "default.conf.template"
+	}
+	return "default.conf"
 }
