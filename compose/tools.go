@@ -356,10 +356,16 @@ func (r *runner) substituted(f output, c command) output {
 // unlisted are the variables that were left in a file because Compose took their names out of the list
 // that envsubst was given.
 func (r *runner) unlisted(f nginx.File, values *variables) (uses []proxy.Use) {
+	if len(r.uses) == 0 {
+		return nil
+	}
+	left := map[string]bool{}
+	for _, use := range shellVariable.FindAllString(string(f.Text), -1) {
+		left[variableName(use)] = true
+	}
 	for _, u := range r.uses {
 		_, set, _ := values.get(u.Name)
-		left := slices.ContainsFunc(shellVariable.FindAllString(string(f.Text), -1), func(left string) bool { return variableName(left) == u.Name })
-		if set && left && strings.Contains(r.files.sources.Line(u.Place.File, u.Place.Line), "envsubst") {
+		if set && left[u.Name] && strings.Contains(r.files.sources.Line(u.Place.File, u.Place.Line), "envsubst") {
 			uses = append(uses, u.Use)
 		}
 	}

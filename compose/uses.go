@@ -46,28 +46,39 @@ func (s *Stack) uses(path ...string) (all []use) {
 	return all
 }
 
+// maxUses bounds the uses that are looked for in one text.
+const maxUses = 1000
+
 // usesIn finds the uses in one text. They stand in the file in the order in which they are in the text.
 func (s *Stack) usesIn(file string, text *yaml.Node) (all []use) {
 	line, from := text.Line, min(text.Column-1, len(s.Sources.Line(file, text.Line)))
 	if text.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
 		line, from = line+1, 0
 	}
-	own := map[string]bool{}
+	own, left := map[string]bool{}, ""
 	for _, m := range made.FindAllStringSubmatch(text.Value, -1) {
 		own[cmp.Or(m[1], m[2])] = true
 	}
-	for _, m := range dollars.FindAllStringSubmatch(text.Value, -1) {
+	for _, m := range dollars.FindAllStringSubmatch(text.Value, maxUses) {
 		for ; !strings.Contains(s.Sources.Line(file, line)[from:], m[0]); line, from = line+1, 0 {
 			if line >= s.Sources.lines(file) {
 				return all // it is written with escapes
 			}
 		}
-		from += strings.Index(s.Sources.Line(file, line)[from:], m[0])
+		written := s.Sources.Line(file, line)
+		if len(written) > maxScript {
+			return all
+		}
+		from += strings.Index(written[from:], m[0])
 		if name := cmp.Or(m[1], m[2]); name != "" {
 			_, known := s.env.Resolve(name)
-			written := s.Sources.Line(file, line)
 			place := proxy.Place{File: file, Line: line, Column: 1 + utf8.RuneCountInString(written[:from])}
-			all = append(all, use{proxy.Use{Name: name, Place: place}, !known, own[name] || nginx.BuiltIn(name), strings.TrimSpace(filler(s.env)(written))})
+			if n := len(all); n > 0 && all[n-1].Place.Line == line {
+				left = all[n-1].line
+			} else {
+				left = strings.TrimSpace(filler(s.env)(written))
+			}
+			all = append(all, use{proxy.Use{Name: name, Place: place}, !known, own[name] || nginx.BuiltIn(name), left})
 		}
 		from += len(m[0])
 	}

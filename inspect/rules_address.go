@@ -130,8 +130,8 @@ func (c *Case) ofHost(address netip.Addr) bool {
 			}
 		}
 	}
-	bytes := address.As4()
-	return !dockerPool.Contains(address) || bytes[2] == 0 && bytes[3] == 1
+	octets := address.As4()
+	return !dockerPool.Contains(address) || octets[2] == 0 && octets[3] == 1
 }
 
 var upstreamIsContainerAddress = &Rule{

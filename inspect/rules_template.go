@@ -37,14 +37,14 @@ envsubst '$API' it leaves a list without a name. $$ becomes a plain $.`,
 // eatenFinding reports variables in the Compose files that were not meant for Compose. If the line of
 // one of them has a fault now, that is why; of a file that a command writes no fault has a line.
 func (c *Case) eatenFinding(file proxy.File) *Finding {
-	var names []string
-	for _, u := range file.Eaten {
+	uses, names := unique(file.Eaten), []string(nil)
+	for _, u := range uses {
 		names = append(names, u.Name)
 	}
-	first := file.Eaten[0]
+	first := uses[0]
 	f := c.finding(Likely, StatusNone, "Compose takes $%s for its own, and fills it in before nginx or envsubst sees it", strings.Join(unique(names), ", $")).
 		fix("write $$%s: Compose makes $ of $$", first.Name).
-		edit(c.doubled(file.Eaten)...)
+		edit(c.doubled(uses)...)
 	f.Severity, f.may = Warning, true
 	f.Place, f.subject = first.Place, first.Name
 	if fault, ok := c.faultBy(file); ok {
@@ -54,8 +54,8 @@ func (c *Case) eatenFinding(file proxy.File) *Finding {
 			f.order, f.subject = fault.Order+2*afterParsing, strings.ToLower(fault.Variable) // as nginx has it
 		}
 	}
-	for _, u := range file.Eaten[1:] {
-		if u.Place.Line != first.Place.Line {
+	for i, u := range uses[1:] {
+		if before := uses[i]; u.Place.Line != before.Place.Line {
 			f.near(u.Place, "here too")
 		}
 	}
@@ -86,15 +86,13 @@ func eaten(file proxy.File, at proxy.Place) bool {
 // doubled are the edits that write $$ for the $ of uses in the Compose files.
 func (c *Case) doubled(uses []proxy.Use) (edits []Edit) {
 	for _, u := range uses {
-		line := c.stack.Sources.Line(u.Place.File, u.Place.Line)
-		if n := len(edits); n > 0 && edits[n-1].File == u.Place.File && edits[n-1].Line == u.Place.Line {
-			e := &edits[n-1]
-			at := offset(line, u.Place.Column) + len(e.New) - len(e.Old)
-			e.New = e.New[:at] + "$" + e.New[at:]
-			continue
+		if n := len(edits); n == 0 || edits[n-1].File != u.Place.File || edits[n-1].Line != u.Place.Line {
+			line := c.stack.Sources.Line(u.Place.File, u.Place.Line)
+			edits = append(edits, Edit{File: u.Place.File, Line: u.Place.Line, LineEnd: u.Place.Line, Old: line, New: line})
 		}
-		at := offset(line, u.Place.Column)
-		edits = append(edits, Edit{File: u.Place.File, Line: u.Place.Line, LineEnd: u.Place.Line, Old: line, New: line[:at] + "$" + line[at:]})
+		e := &edits[len(edits)-1]
+		at := offset(e.Old, u.Place.Column) + len(e.New) - len(e.Old)
+		e.New = e.New[:at] + "$" + e.New[at:]
 	}
 	return edits
 }
