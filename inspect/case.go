@@ -196,6 +196,9 @@ func (c *Case) listensOn(port int) bool {
 
 // replace is the edit that replaces a word of the backend's value, where that is written out.
 func (c *Case) replace(old, new string) Edit {
+	if c.Route != nil && c.Backend.Peer == nil && c.Route.Target.Said.Known() {
+		return replaceAt(c.stack.Sources, c.Route.Target.Said, old, new)
+	}
 	return replaceIn(c.stack.Sources, c.Backend.Place, c.Backend.written, old, new)
 }
 

@@ -221,6 +221,9 @@ func (r *Rule) complete(f *Finding, c *Case) {
 	}
 	if r.Hop > HopProxy && c.Backend.Peer == nil {
 		f.order += afterParsing
+		if c.Route != nil && f.Place == c.Route.Pass.Place {
+			f.near(c.Route.Target.Said, "where its host is written")
+		}
 	}
 	if f.Severity == 0 {
 		f.Severity = r.Severity

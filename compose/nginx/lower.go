@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -52,6 +53,7 @@ func (l *lowerer) fault(n *node, context string, order int, text string) {
 // nevertheless, as it is what the author means.
 func (l *lowerer) module(u *upstreams, nodes []*node, outer inherited) {
 	inner := outer.in(nodes)
+	maps.Copy(u.maps, choices(nodes))
 	for _, n := range nodes {
 		switch n.Name {
 		case "http":
@@ -118,7 +120,7 @@ func (l *lowerer) server(u *upstreams, n *node, outer inherited) {
 	if len(s.Listens) == 0 && l.config.Complete() {
 		l.fault(n, "stream", n.Order, `no "listen" is defined for server`)
 	}
-	common := &serverScope{nodes: n.nodes, schemes: schemes(s.Listens)}
+	common := &serverScope{nodes: n.nodes, schemes: schemes(s.Listens), maps: u.maps}
 	common.udp = slices.ContainsFunc(s.Listens, func(listen proxy.Listen) bool { return listen.UDP })
 	around := scope{server: common, inherited: inner}
 	for _, child := range n.nodes {

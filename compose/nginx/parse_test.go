@@ -430,6 +430,69 @@ func describeTargets(p *proxy.Pass) string {
 	return strings.Join(all, ", ")
 }
 
+// What map, geo and split_clients may give to a variable, and where each value is written.
+func TestChoices(t *testing.T) {
+	for _, test := range []struct{ conf, want, said string }{
+		{"map $host $b {\nhostnames;\nvolatile;\ndefault a:80;\n*.x.org b:81;\n~^(?<n>c) $n:82;\n}", "http a:80 per request, http b:81 per request, unknown: `$n` is only known when a request comes", "4:9 5:9 -"},
+		{"map $host $b {\nx a:80;\n}", "http a:80 per request", "2:3"},
+		{"map $host $b {\ndefault '';\nx a:80;\ny 0;\n}", "http a:80 per request", "3:3"},
+		{"map $host $b { }", `fault: no host in upstream ""`, "-"},
+		{"map $host $b { default $c; }\nmap $uri $c {\ndefault c:80;\nx group;\n}", "http c:80 per request, http group:0 group", "3:9 4:3"},
+		{"map $host $b { default $c; }\nmap $uri $c { default $b; }", "unknown: `$b` is only known when a request comes", "-"},
+		{"geo $b {\ndefault a;\nproxy 10.0.0.1;\ndelete 10.0.0.0/8;\nranges;\n10.0.0.0-10.0.0.9 b;\n}", "http a:80 per request, http b:80 per request", "2:9 6:19"},
+		{"geo $remote_addr $b {\ndefault a;\n}", "http a:80 per request", "2:9"},
+		{"split_clients $remote_addr $b {\n50% a;\n* b;\n}", "http a:80 per request, http b:80 per request", "2:5 3:3"},
+	} {
+		conf := test.conf + "\nupstream group { server x; }\nserver { location / { proxy_pass http://$b; } }"
+		pass := allPasses(parse(stock(conf)))[0]
+		var said []string
+		for _, t := range pass.Targets {
+			place := "-"
+			if t.Said.Known() {
+				place = fmt.Sprintf("%d:%d", t.Said.Line, t.Said.Column)
+			}
+			said = append(said, place)
+		}
+		if got := describeTargets(pass); got != test.want || strings.Join(said, " ") != test.said {
+			t.Errorf("%s\ngot  %s, said at %v\nwant %s, said at %s", test.conf, got, said, test.want, test.said)
+		}
+	}
+}
+
+func TestSaid(t *testing.T) {
+	for conf, want := range map[string]string{
+		"set $a app; location / { proxy_pass http://$a; }":                  "1:17",
+		"set $a app; location / { set $a app; proxy_pass http://$a; }":      "1:42",
+		"set $p ap; set $a ${p}p; location / { proxy_pass http://$a; }":     "",
+		"set $p app; set $a $p:80; location / { proxy_pass http://$a; }":    "1:17",
+		"location / { if ($uri) { set $a app; } proxy_pass http://$a; }":    "1:42",
+		"set $a ba.app; set $b app; location / { proxy_pass http://$a$b; }": "",
+		"set $a 80; location / { proxy_pass http://app:$a; }":               "",
+		"location /x { set $a app; } location / { proxy_pass http://$a; }":  "",
+	} {
+		passes, got := allPasses(parse(stock("server { "+conf+" }"))), ""
+		if said := passes[0].Targets[0].Said; said.Known() {
+			got = fmt.Sprintf("%d:%d", said.Line, said.Column)
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", conf, got, want)
+		}
+	}
+}
+
+// The http and the stream module have variables of their own.
+func TestChoicesOfStream(t *testing.T) {
+	c := parse(with("events { }\nstream { map $ssl_preread_server_name $b { default a:443; x.org b:443; }\nserver { listen 443; ssl_preread on; proxy_pass $b; } }\n" +
+		"http { map $host $b { default c:80; } server { location / { proxy_pass http://$b; } } }\n"))
+	var got []string
+	for _, p := range allPasses(c) {
+		got = append(got, describeTargets(p))
+	}
+	if want := "tcp a:443 per request, tcp b:443 per request; http c:80 per request"; strings.Join(got, "; ") != want {
+		t.Errorf("got %s\nwant %s", strings.Join(got, "; "), want)
+	}
+}
+
 // Sets of the server and of the own location count, those of an outer location do not; those of
 // another location only where nothing else is known.
 func TestVariablesOfOtherBlocks(t *testing.T) {

@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"why502/compose/proxy"
@@ -29,7 +30,9 @@ type serverScope struct {
 	nodes     []*node
 	schemes   []string // what $scheme may be
 	udp       bool
-	sets      *variables // what the server itself sets; nil until it is asked for
+	maps      map[string][]choice
+	setting   []*node    // those of them that set variables; nil until it is asked for
+	sets      *variables // what the server itself sets; likewise
 	elsewhere *variables // what its locations set, all together; likewise
 }
 
@@ -55,19 +58,77 @@ func (l *lowerer) pass(passes []*proxy.Pass, u *upstreams, n *node, around *scop
 // resolve finds every target of a pass.
 func (p *pass) resolve() {
 	for _, value := range p.values() {
-		p.Targets = append(p.Targets, p.upstreams.target(p, value))
+		t := p.upstreams.target(p, value)
+		if p.Variable && t.Host != "" && !hasWord(p.Value, t.Host) {
+			t.Said = p.said(p.Value, t.Host, maxSaid)
+		}
+		p.Targets = append(p.Targets, t)
 	}
 }
+
+// maxSaid is how many variables that are made of each other are looked through for a host.
+const maxSaid = 4
+
+// said finds the set or the entry of a map that puts a host into a text.
+func (p *pass) said(text, host string, left int) proxy.Place {
+	if left == 0 {
+		return proxy.Place{}
+	}
+	for _, name := range parts(text) {
+		if name == "" {
+			continue
+		}
+		for _, c := range p.sources(strings.ToLower(name)) {
+			if hasWord(c.text, host) {
+				return c.place
+			}
+			if at := p.said(c.text, host, left-1); at.Known() {
+				return at
+			}
+		}
+	}
+	return proxy.Place{}
+}
+
+// sources are the values that the pass's own blocks write into a variable.
+func (p *pass) sources(name string) (all []choice) {
+	for _, n := range slices.Concat(p.scope.location, p.scope.server.setters()) {
+		for _, n := range append([]*node{n}, n.nodes...) { // of an if
+			if isSet(n) && variable(n) == name {
+				all = append(all, choice{n.Args[1], n.place(1)})
+			}
+		}
+	}
+	return append(all, p.scope.server.maps[name]...)
+}
+
+// hasWord says whether a text has a word that is no part of a longer one.
+func hasWord(text, word string) bool {
+	for from := 0; ; {
+		i := strings.Index(text[from:], word)
+		if i < 0 {
+			return false
+		}
+		i += from
+		before, after := i-1, i+len(word)
+		if (before < 0 || !inHost(text[before])) && (after == len(text) || !inHost(text[after])) {
+			return true
+		}
+		from = i + 1
+	}
+}
+
+func inHost(c byte) bool { return isName(c) || strings.IndexByte("-.${", c) >= 0 }
 
 // values are what the value of a pass may be once its variables are filled in.
 func (p *pass) values() []string {
 	if !p.Variable {
 		return []string{p.Value}
 	}
-	known := newVariables(p.scope.server.variables())
+	known := newVariables(p.scope.server.variables(), p.scope.server.maps)
 	known.run(p.scope.location)
 	for _, name := range parts(p.Value) {
-		if name = strings.ToLower(name); name != "" && len(known.all(name)) == 0 {
+		if name = strings.ToLower(name); name != "" && len(known.all(name)) == 0 && len(known.maps[name]) == 0 {
 			known.add(name, p.scope.server.setElsewhere(name))
 		}
 	}
@@ -77,18 +138,31 @@ func (p *pass) values() []string {
 // variables are those that the server itself sets, for all its locations.
 func (s *serverScope) variables() *variables {
 	if s.sets == nil {
-		s.sets = newVariables(nil)
+		s.sets = newVariables(nil, s.maps)
 		s.sets.own["scheme"] = s.schemes
 		s.sets.run(s.nodes)
 	}
 	return s.sets
 }
 
+// setters are the server's own directives that set variables.
+func (s *serverScope) setters() []*node {
+	if s.setting == nil {
+		s.setting = []*node{}
+		for _, n := range s.nodes {
+			if n.Name == "set" || n.Name == "if" {
+				s.setting = append(s.setting, n)
+			}
+		}
+	}
+	return s.setting
+}
+
 // setElsewhere gives the values that the server's locations set: a request may come from one of
 // them by an internal redirect, and keeps its variables.
 func (s *serverScope) setElsewhere(name string) []string {
 	if s.elsewhere == nil {
-		s.elsewhere = newVariables(s.variables())
+		s.elsewhere = newVariables(s.variables(), s.maps)
 		s.elsewhere.collect(s.nodes)
 	}
 	return s.elsewhere.all(name)

@@ -13,6 +13,7 @@ type upstreams struct {
 	stream   bool
 	complete bool                    // everything was read: there are no other groups
 	groups   map[string]*proxy.Group // by name in lower case: nginx compares without regard to case
+	maps     map[string][]choice     // that all servers share, by variable
 
 	// literal has "host:port" of every pass without variables. nginx makes a group of each, and a
 	// pass with variables that comes to the same host and port uses it, with or without a resolver.
@@ -20,7 +21,7 @@ type upstreams struct {
 }
 
 func newUpstreams(stream, complete bool) *upstreams {
-	return &upstreams{stream: stream, complete: complete, groups: map[string]*proxy.Group{}, literal: map[string]bool{}}
+	return &upstreams{stream: stream, complete: complete, groups: map[string]*proxy.Group{}, maps: map[string][]choice{}, literal: map[string]bool{}}
 }
 
 // module is what the kinds of pass differ in.

@@ -4,10 +4,12 @@ import (
 	"iter"
 	"slices"
 	"strings"
+
+	"why502/compose/proxy"
 )
 
 // maxValues bounds how many values of one text are followed.
-const maxValues = 32
+const maxValues = 100
 
 // maxLength bounds how long a value may become: nginx reads no longer word.
 const maxLength = 4096
@@ -17,10 +19,44 @@ const maxLength = 4096
 type variables struct {
 	own   map[string][]string
 	outer *variables // those of the server, where a location does not set them; may be nil
+	maps  map[string][]choice
 }
 
-func newVariables(outer *variables) *variables {
-	return &variables{own: map[string][]string{}, outer: outer}
+func newVariables(outer *variables, maps map[string][]choice) *variables {
+	return &variables{own: map[string][]string{}, outer: outer, maps: maps}
+}
+
+// choice is one value that a map, a geo or a split_clients may give to its variable, as it is written.
+type choice struct {
+	text  string
+	place proxy.Place
+}
+
+// choices are the values of each variable that a map, a geo or a split_clients of an http or stream block
+// makes, by name. What is chosen depends on the request (nginx.org, ngx_http_map_module and its like).
+func choices(nodes []*node) map[string][]choice {
+	all := map[string][]choice{}
+	for _, n := range nodes {
+		switch n.Name {
+		case "map", "geo", "split_clients":
+		default:
+			continue
+		}
+		if len(n.Args) == 0 {
+			continue
+		}
+		name, fallback := strings.ToLower(strings.TrimPrefix(n.Args[len(n.Args)-1], "$")), false
+		for _, entry := range n.nodes {
+			if len(entry.Args) == 1 && !slices.Contains([]string{"include", "proxy", "delete"}, entry.Name) {
+				all[name] = append(all[name], choice{entry.Args[0], entry.place(0)})
+				fallback = fallback || entry.Name == "default" || entry.Name == "*"
+			}
+		}
+		if !fallback {
+			all[name] = append(all[name], choice{"", n.Place})
+		}
+	}
+	return all
 }
 
 // run does what nginx's rewrite phase does: it walks through set and if in order. All of it comes
@@ -96,14 +132,34 @@ func (v *variables) expand(text string) []string {
 	return results
 }
 
-// of gives the values of a variable that are worth following. An empty value is what an author sets first and
-// replaces in an if: it counts only where there is no other.
+// mapped gives the values that a map gives to a variable. They may have variables in them, which nginx fills
+// in when it uses the value.
+func (v *variables) mapped(name string) []string {
+	if len(v.maps[name]) > 0 {
+		v.own[name] = nil // maps may lead in a circle
+		for _, c := range v.maps[name] {
+			v.add(name, v.expand(c.text))
+		}
+	}
+	return v.own[name]
+}
+
+// of gives the values of a variable that are worth following. An empty value, or 0, is what an author sets
+// first and replaces or asks for in an if: it counts only where there is no other.
 func (v *variables) of(name string) []string {
-	values := v.all(strings.ToLower(name))
-	if len(values) < 2 || !slices.Contains(values, "") {
+	name = strings.ToLower(name)
+	values := v.all(name)
+	if _, met := v.own[name]; !met && len(values) == 0 {
+		values = v.mapped(name)
+	}
+	unset := func(s string) bool { return s == "" || s == "0" }
+	if !slices.ContainsFunc(values, unset) {
 		return values
 	}
-	return slices.DeleteFunc(slices.Clone(values), func(s string) bool { return s == "" })
+	if set := slices.DeleteFunc(slices.Clone(values), unset); len(set) > 0 {
+		return set
+	}
+	return values
 }
 
 // product puts every end behind every beginning.

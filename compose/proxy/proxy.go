@@ -198,6 +198,7 @@ type Target struct {
 
 	PortGiven  bool   // the port is written out
 	PerRequest bool   // Host is looked up when a request comes; otherwise once, at start
+	Said       Place  // where Host is written, if not in the pass itself: in a set, or an entry of a map
 	Fault      string // why the proxy refuses it, in nginx's words: `invalid URL prefix`
 	Unknown    string // why it cannot be known from the files
 }
