@@ -47,7 +47,7 @@ func (s *Stack) imageFiles(ref string) *container {
 	known := family(ref)
 	if known.layout != "" {
 		c.stock = known.stock
-		c.layers = known.layers()
+		c.layers = known.layers(ref)
 	}
 	switch {
 	case ref == "scratch" || known.whole:
@@ -60,10 +60,14 @@ func (s *Stack) imageFiles(ref string) *container {
 }
 
 // layers are the files of a well-known image.
-func (f imageFamily) layers() (all []*layer) {
+func (f imageFamily) layers(ref string) (all []*layer) {
+	lacks := ""
+	if onDebian(ref) {
+		lacks = "fastcgi.conf"
+	}
 	for _, layout := range []string{f.over, f.layout} {
 		if layout != "" {
-			all = append(all, &layer{at: "/", tree: stockTree{layout, path.Dir(f.main)}})
+			all = append(all, &layer{at: "/", tree: stockTree{layout, path.Dir(f.main), lacks}})
 		}
 	}
 	return all

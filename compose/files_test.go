@@ -103,6 +103,11 @@ func TestOpenStock(t *testing.T) {
 	for _, test := range []struct{ image, volumes, path, want string }{
 		{"nginx", "", "/etc/nginx/mime.types", ""},
 		{"nginx", "", "/etc/nginx/fastcgi_params", ""},
+		{"nginx", "", "/etc/nginx/fastcgi.conf", "none"},
+		{"nginx:1.27-alpine", "", "/etc/nginx/fastcgi.conf", ""},
+		{"nginx@sha256:" + strings.Repeat("a", 64), "", "/etc/nginx/fastcgi.conf", ""},
+		{"registry.example.com/nginx:1", "", "/etc/nginx/fastcgi.conf", ""},
+		{"nginxinc/nginx-unprivileged:1.27", "", "/etc/nginx/fastcgi.conf", "none"},
 		{"nginx", "", "/etc/nginx/sites-enabled/x", "none"},
 		{"nginx", "./conf.d:/etc/nginx/conf.d", "/etc/nginx/conf.d/default.conf", "none"},
 		{"openresty/openresty", "", "/etc/nginx/mime.types", "unknown"},

@@ -96,6 +96,16 @@ func family(ref string) imageFamily {
 	return imageFamily{}
 }
 
+// official are the repositories whose tags tell the distribution.
+var official = regexp.MustCompile(`^(docker\.io/)?((library/)?nginx|nginxinc/nginx-unprivileged)$`)
+
+// onDebian says whether an image is the official nginx made of Debian's packages, which leave out what
+// Alpine's bring (nginx/docker-nginx#298). One that is named by its digest may be either.
+func onDebian(ref string) bool {
+	_, tag := splitImage(ref)
+	return official.MatchString(repository(ref)) && !strings.Contains(tag, "alpine") && !strings.Contains(ref, "@")
+}
+
 // ImagePorts gives the ports that a well-known image listens on unless it is told otherwise; nil
 // where the image is not known.
 func ImagePorts(ref string) []int { return family(ref).ports }

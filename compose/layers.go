@@ -101,10 +101,11 @@ var stockEmpty = []string{"mime.types", "fastcgi.conf", "fastcgi_params", "scgi_
 type stockTree struct {
 	layout string // folder below stock
 	config string // container path of the directory that has mime.types and the like
+	lacks  string // one of those that the image does not have; empty: none
 }
 
 func (t stockTree) open(rel string) (*nginx.File, error) {
-	if path.Dir("/"+rel) == t.config && slices.Contains(stockEmpty, path.Base(rel)) {
+	if name := path.Base(rel); path.Dir("/"+rel) == t.config && name != t.lacks && slices.Contains(stockEmpty, name) {
 		return &nginx.File{}, nil
 	}
 	text, err := stock.ReadFile(path.Join("stock", t.layout, rel))
@@ -120,7 +121,7 @@ func (t stockTree) list(rel string) (names []string, err error) {
 		names = append(names, e.Name())
 	}
 	if "/"+rel == t.config {
-		names = append(names, stockEmpty...)
+		names = append(names, slices.DeleteFunc(slices.Clone(stockEmpty), func(name string) bool { return name == t.lacks })...)
 	}
 	if err != nil {
 		return nil, fs.ErrNotExist

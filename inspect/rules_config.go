@@ -133,6 +133,9 @@ path is that in the container: what is beside the configuration on the host is t
 			return nil
 		}
 		f := c.faultFinding(fault).fix("mount the file at %s, or take the include out", fault.Path)
+		if fault.Path == "/etc/nginx/fastcgi.conf" {
+			f.fix("only the alpine variant of the image has it: include fastcgi_params, and add fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;")
+		}
 		for _, m := range c.Proxy.Service.Mounts {
 			if strings.HasPrefix(fault.Path, m.Target+"/") {
 				if fault.Expected != "" || !strings.HasPrefix(m.Target, "/etc/nginx") {
