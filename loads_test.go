@@ -319,6 +319,33 @@ func credentials(t *testing.T) string {
 	return file
 }
 
+// known says whether all that a proxy loads was read, so that it can be compared.
+func known(p *compose.Proxy) bool { return len(p.Missing) == 0 && len(p.Config.Unchecked) == 0 }
+
+// TestUnplayed compares what the scenarios load that are not played.
+func TestUnplayed(t *testing.T) {
+	engine(t)
+	for _, s := range scenarios(t) {
+		if s.has("play.txt") {
+			continue
+		}
+		folder := filepath.Join(t.TempDir(), filepath.Base(s.dir))
+		if err := os.CopyFS(folder, os.DirFS(s.dir)); err != nil {
+			t.Fatal(err)
+		}
+		stack, err := compose.Load(t.Context(), compose.Options{Directory: folder, Env: environment()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused := refusals(decode(t, why502(t, nil, "--live=off", "--format=json", folder)))
+		for _, p := range slices.Concat(stack.Proxies, stack.Servers) {
+			if known(p) {
+				lone{p, folder, nginxImage}.print(t).compare(t, p, refused[p.Service.Name])
+			}
+		}
+	}
+}
+
 // TestLoaded holds what is read of every proxy of real projects that runs a stock nginx against what
 // nginx itself loads, in a container with the project's mounts, environment and command. An image that
 // the project builds is built without what comes from elsewhere.
@@ -427,7 +454,7 @@ func (p corpusProxy) loads(t *testing.T) bool {
 		t.Logf("%s: not compared: its image is not a stock nginx", name)
 		return false
 	}
-	if len(p.Missing) > 0 || len(p.Config.Unchecked) > 0 {
+	if !known(p.Proxy) {
 		t.Logf("%s: not compared: missing %v, unchecked %v", name, p.Missing, p.Config.Unchecked)
 		return false
 	}

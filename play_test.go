@@ -452,7 +452,7 @@ func (p *play) compare(asked map[string]string) {
 func (p *play) loads() {
 	refused := refusals(decode(p.t, p.why502("--live=off", "--format=json")))
 	for _, edge := range slices.Concat(p.stack.Proxies, p.stack.Servers) {
-		if len(edge.Missing) > 0 || len(edge.Config.Unchecked) > 0 || p.rule == "proxy-not-running" {
+		if !known(edge) || p.rule == "proxy-not-running" {
 			continue
 		}
 		real := print{refused: "it does not run"}
