@@ -74,6 +74,7 @@ var rules = []*Rule{
 	upstreamProtocolMismatch,
 	upstreamSchemeMismatch,
 	fastcgiScriptMissing,
+	websocketUpgradeMissing,
 }
 
 // Rules are all rules in the order in which they are tried.

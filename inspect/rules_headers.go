@@ -1,0 +1,132 @@
+package inspect
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"why502/compose"
+	"why502/compose/proxy"
+)
+
+var websocketUpgradeMissing = &Rule{
+	ID: "websocket-upgrade-missing", Hop: HopProtocol, Scope: OfRoute, Severity: Warning,
+	Title: "nginx does not pass on the request to become a websocket",
+	Why: `A websocket begins as a request with the headers Upgrade and Connection. They are meant for the next hop only, so
+that nginx drops them unless it is told to send them on, and before 1.29.7 it asks in HTTP/1.0, which has no
+websockets. The upstream sees a plain request: 400, 404 or 426, and nginx logs nothing.`,
+	Bad: `location /ws/ { proxy_pass http://api:8000; }`,
+	Good: `location /ws/ {
+    proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection "upgrade";
+    proxy_pass http://api:8000;
+}`,
+	Fix: "send both headers on, in HTTP/1.1, and let proxy_read_timeout be longer than a silence",
+	Check: func(c *Case) *Finding {
+		if c.Route == nil || c.Route.Location == nil || c.Route.Pass.HTTPVersion == "" || c.Backend.Service == nil {
+			return nil
+		}
+		sign, without := c.websocketSign()
+		missing := missingUpgrade(c.Route.Pass)
+		if sign == "" || len(missing) == 0 {
+			return nil
+		}
+		var names, lines []string
+		for _, m := range missing {
+			names, lines = append(names, m.name), append(lines, m.line)
+		}
+		f := c.finding(Likely, StatusNone, "%s is for websockets, but the pass does not send on what asks for one: %s", sign, listed(names))
+		if without || len(missing) == 1 && missing[0].name == http11 {
+			f.Severity = Note // it may work all the same
+		}
+		for _, header := range c.Route.Pass.Forgotten {
+			if strings.EqualFold(header.Name, "Upgrade") {
+				f.Message += "; the block around does, but nginx forgets that where a location has headers of its own"
+				f.near(header.Place, "the header that is forgotten")
+			}
+		}
+		return c.sendUpgrade(f, lines)
+	},
+}
+
+var (
+	websocketPath = regexp.MustCompile(`(?i)(^|[/^(|])(ws|wss|websockets?|websockify|cable|webpack-hmr)([/$)|?]|$)`)
+	pollingPath   = regexp.MustCompile(`(?i)(^|[/^(|])(socket\.io|sockjs|sockjs-node|signalr)([/$)|?]|$)`)
+	needsSocket   = regexp.MustCompile(`^(uptime-kuma|home-assistant|homeassistant|code-server|node-red|ttyd|wetty)$`)
+)
+
+// websocketSign is what says that websockets go through a route: its path, or an app that does nothing
+// without them; empty: nothing does. without says that the clients know another way.
+func (c *Case) websocketSign() (sign string, without bool) {
+	loc := strings.ReplaceAll(c.Route.Location.Path, `\`, "")
+	image, _, _ := strings.Cut(path.Base(c.Backend.Service.Base()), ":")
+	switch {
+	case c.Route.Location.Modifier == "@":
+	case websocketPath.MatchString(loc):
+		return "location " + c.Route.Location.String(), false
+	case pollingPath.MatchString(loc):
+		return "location " + c.Route.Location.String(), true
+	case loc == "/" && needsSocket.MatchString(image) && !c.upgradesElsewhere():
+		return "the page of " + image, false
+	}
+	return "", false
+}
+
+// upgradesElsewhere says whether another route to the same service lets websockets through.
+func (c *Case) upgradesElsewhere() bool {
+	return slices.ContainsFunc(c.Proxy.Routes, func(r *compose.Route) bool {
+		return len(missingUpgrade(r.Pass)) == 0 && slices.ContainsFunc(c.backends(r), func(b Backend) bool { return b.Service == c.Backend.Service })
+	})
+}
+
+// upgradePart is one of the things that a pass needs to let a websocket through, and the line that says it.
+type upgradePart struct{ name, line string }
+
+const http11 = "HTTP/1.1"
+
+// missingUpgrade are the parts that a pass lacks.
+func missingUpgrade(pass *proxy.Pass) (missing []upgradePart) {
+	if pass.HTTPVersion == "1.0" {
+		missing = append(missing, upgradePart{http11, "proxy_http_version 1.1;"})
+	}
+	if upgrade, _ := pass.Header("Upgrade"); upgrade == "" {
+		missing = append(missing, upgradePart{"Upgrade", "proxy_set_header Upgrade $http_upgrade;"})
+	}
+	if connection, _ := pass.Header("Connection"); !strings.Contains(connection, "$") && !strings.Contains(strings.ToLower(connection), "upgrade") {
+		missing = append(missing, upgradePart{"Connection", `proxy_set_header Connection "upgrade";`})
+	}
+	return missing
+}
+
+// sendUpgrade adds lines before the pass, with the headers that they would make nginx forget.
+func (c *Case) sendUpgrade(f *Finding, lines []string) *Finding {
+	pass := c.Route.Pass
+	if strings.Contains(strings.Join(lines, ""), "set_header") && !c.setsHeaders() {
+		for _, header := range pass.Sent {
+			if !strings.EqualFold(header.Name, "Upgrade") && !strings.EqualFold(header.Name, "Connection") {
+				lines = append(lines, "proxy_set_header "+header.Name+" "+word(header.Value)+";")
+			}
+		}
+	}
+	f.fix("send it on")
+	if pass.Within == "" && c.startsWithDirective(pass.Place, pass.Directive) {
+		return f.edit(insertBefore(c.stack.Sources, pass.Place, lines...))
+	}
+	return f.paste("%s", strings.Join(lines, "\n"))
+}
+
+// word is a value as nginx reads it in one piece.
+func word(value string) string {
+	if value != "" && !strings.ContainsAny(value, " \t\n;{}\"'#\\") {
+		return value
+	}
+	return strconv.Quote(value)
+}
+
+// setsHeaders says whether the route's location sets headers itself, so that it sends no others.
+func (c *Case) setsHeaders() bool {
+	return slices.ContainsFunc(c.Route.Location.Directives, func(d *proxy.Directive) bool { return d.Name == "proxy_set_header" })
+}
