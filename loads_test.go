@@ -73,8 +73,8 @@ chmod +x "$nginx"
 exec "$@"
 `
 
-// print is what nginx says of its configuration: that of nginx -T, or why it refuses it.
-type print struct {
+// printout is what nginx says of its configuration: that of nginx -T, or why it refuses it.
+type printout struct {
 	main    string            // path of the first file
 	files   map[string]string // by path in the container
 	refused string            // nginx's own words; empty: it does not
@@ -83,8 +83,8 @@ type print struct {
 
 var emerg = regexp.MustCompile(`\[emerg\] (?:\d+#\d+: )?(.*)`)
 
-func newPrint(text, complaints string) print {
-	p := print{files: map[string]string{}, other: complaints}
+func newPrintout(text, complaints string) printout {
+	p := printout{files: map[string]string{}, other: complaints}
 	if m := emerg.FindStringSubmatch(complaints); m != nil {
 		p.refused = m[1]
 	}
@@ -96,7 +96,7 @@ func newPrint(text, complaints string) print {
 	return p
 }
 
-// said is one pass, or one file, and where it stands.
+// said are passes and files, and where each stands.
 type said map[string]string
 
 // refusals are the first faults that nginx refuses a configuration for, by service, as a report says.
@@ -126,7 +126,7 @@ func startOf(svc *compose.Service) []string {
 
 // compare holds what was read of a proxy against what nginx prints. refused is why it was foreseen to
 // print nothing; empty: it was not. It says whether passes were compared.
-func (p print) compare(t *testing.T, edge *compose.Proxy, refused string) bool {
+func (p printout) compare(t *testing.T, edge *compose.Proxy, refused string) bool {
 	t.Helper()
 	name := edge.Service.Name
 	if len(edge.Config.Faults) > 0 {
@@ -154,8 +154,8 @@ func missesSemicolon(here, nginx string) bool {
 	return strings.HasSuffix(here, `is not terminated by ";"`) && strings.HasPrefix(nginx, `unexpected "}"`)
 }
 
-// diff gives what one of two has more often than the other, with its place.
-func (p print) diff(c *proxy.Config) (lines []string) {
+// diff gives what was read and is not printed, and what is printed and was not read.
+func (p printout) diff(c *proxy.Config) (lines []string) {
 	read, real := fromConfig(c), p.directives()
 	for _, line := range slices.Sorted(maps.Keys(read)) {
 		if _, ok := real[line]; !ok {
@@ -200,7 +200,7 @@ func fromConfig(c *proxy.Config) said {
 }
 
 // directives is the same of what nginx printed, without any code of the program's.
-func (p print) directives() said {
+func (p printout) directives() said {
 	all := said{}
 	for name := range p.files {
 		all["file "+name] = name
@@ -215,21 +215,21 @@ func (p print) directives() said {
 	for _, d := range payload.Config[0].Parsed {
 		for _, inner := range d.Block {
 			if inner.Directive == "server" {
-				p.server(all, inner, d.Directive == "stream")
+				all.server(inner)
 			}
 		}
 	}
 	return all
 }
 
-func (p print) open(name string) (io.ReadCloser, error) {
+func (p printout) open(name string) (io.ReadCloser, error) {
 	if text, ok := p.files[path.Clean(name)]; ok {
 		return io.NopCloser(strings.NewReader(text)), nil
 	}
 	return io.NopCloser(nil), fs.ErrNotExist
 }
 
-func (p print) glob(pattern string) (matches []string, err error) {
+func (p printout) glob(pattern string) (matches []string, err error) {
 	for _, name := range slices.Sorted(maps.Keys(p.files)) {
 		if ok, _ := path.Match(path.Clean(pattern), name); ok {
 			matches = append(matches, name)
@@ -239,7 +239,7 @@ func (p print) glob(pattern string) (matches []string, err error) {
 }
 
 // server adds what one server passes on.
-func (p print) server(all said, server *crossplane.Directive, stream bool) {
+func (all said) server(server *crossplane.Directive) {
 	names, listens := []string{}, []string{}
 	for _, d := range server.Block {
 		switch d.Directive {
@@ -260,7 +260,7 @@ func (p print) server(all said, server *crossplane.Directive, stream bool) {
 				inside(d.Block, strings.Join(d.Args, ""))
 			case d.Directive == "if" || d.Directive == "limit_except":
 				inside(d.Block, location)
-			case strings.HasSuffix(d.Directive, "_pass") && d.Directive != "ssl_password_pass":
+			case strings.HasSuffix(d.Directive, "_pass"):
 				for _, l := range listens {
 					all[fmt.Sprintf("%s %s %s %s %s", l, names, location, d.Directive, d.Args[0])] = fmt.Sprintf("%s:%d", d.File, d.Line)
 				}
@@ -498,7 +498,7 @@ type lone struct {
 }
 
 // print starts the container and gives what nginx in it prints.
-func (p lone) print(t *testing.T) print {
+func (p lone) print(t *testing.T) printout {
 	t.Helper()
 	name := fmt.Sprintf("why502-loads-%x", time.Now().UnixNano()&0xffffffff)
 	t.Cleanup(func() { exec.Command("docker", "rm", "-f", name).Run() })
@@ -533,7 +533,7 @@ func (p lone) source(t *testing.T, m compose.Mount) string {
 }
 
 // printed is what nginx prints when a docker command runs it.
-func printed(t *testing.T, args []string) print {
+func printed(t *testing.T, args []string) printout {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -541,5 +541,5 @@ func printed(t *testing.T, args []string) print {
 	cmd := exec.CommandContext(ctx, "docker", args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = environment(), &stdout, &stderr
 	_ = cmd.Run() // that nothing was printed is seen
-	return newPrint(stdout.String(), stderr.String())
+	return newPrintout(stdout.String(), stderr.String())
 }

@@ -455,7 +455,7 @@ func (p *play) loads() {
 		if !known(edge) || p.rule == "proxy-not-running" {
 			continue
 		}
-		real := print{refused: "it does not run"}
+		real := printout{refused: "it does not run"}
 		if p.state(edge.Service.Name) == "running" {
 			real = printed(p.t, slices.Concat(p.flags, []string{"exec", "-T", edge.Service.Name, "nginx", "-T"}))
 		}
