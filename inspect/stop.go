@@ -64,6 +64,9 @@ func (c *Case) mentions(line string, f *Finding) bool {
 	if _, text, ok := strings.Cut(f.Message, "nginx does not start: "); ok && strings.Contains(line, text) {
 		return true
 	}
+	if f.Rule.Hop == HopConfig && slices.ContainsFunc(f.Evidence, func(e Evidence) bool { return e.Source == "nginx" && strings.Contains(line, e.Text) }) {
+		return true
+	}
 	file, _ := c.emergPlace(line)
 	return f.Rule.Hop == HopConfig && file != "" && file == f.Place.File
 }
