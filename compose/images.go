@@ -6,13 +6,11 @@ import (
 	"strings"
 )
 
-// imageFamily is what is known of an image by its name: the last component of its repository,
-// whatever the registry.
+// imageFamily is what is known of an image that runs nginx by its name: the last component of its
+// repository, whatever the registry.
 type imageFamily struct {
 	name   string         // of the repository
-	tag    string         // only tags that contain this; empty: all
 	repo   *regexp.Regexp // only these repositories; nil: all
-	nginx  bool           // runs nginx
 	layout string         // folder of its files below stock; empty: not known
 	main   string         // container path of the file that nginx starts with; mime.types and the like lie beside it
 	over   string         // layout of the image that it is made of; empty: none
@@ -23,7 +21,6 @@ type imageFamily struct {
 	ports  []int          // that it listens on, as its own documentation says; empty: not fixed
 	beside []int          // ports on which others than nginx listen in the same container
 	other  bool           // its tags are no versions of nginx's
-	speaks string         // the protocol on all of its ports: http, fastcgi, or a name of its own; empty: several, or not known
 }
 
 const stockMain = "/etc/nginx/nginx.conf"
@@ -31,65 +28,25 @@ const stockMain = "/etc/nginx/nginx.conf"
 // imageFamilies are tried in order. Layouts and ports are those that the image's page on its registry
 // (EXPOSE and the default configuration) names.
 var imageFamilies = []imageFamily{
-	{name: "nginx-prometheus-exporter", ports: []int{9113}},
-	{name: "nginx-unprivileged", repo: regexp.MustCompile(`(^|/)(nginxinc|nginx)/nginx-unprivileged$`), nginx: true, layout: "unprivileged", main: stockMain, whole: true, stock: true, user: "nginx", ports: []int{8080}},
-	{name: "nginx-unprivileged", nginx: true, ports: []int{8080}},
-	{name: "nginx", repo: regexp.MustCompile(`^nginx$|(^|/)library/nginx$|^public\.ecr\.aws/nginx/nginx$|^[^/]+[.:][^/]+/nginx$`), nginx: true, layout: "nginx", main: stockMain, whole: true, stock: true, user: "root", ports: []int{80}},
-	{name: "nginx", repo: regexp.MustCompile(`(^|/)bitnami(legacy|secure)?/nginx$`), nginx: true, layout: "bitnami", main: "/opt/bitnami/nginx/conf/nginx.conf", ports: []int{8080}},
-	{name: "nginx", repo: regexp.MustCompile(`(^|/)linuxserver/nginx$`), nginx: true, layout: "linuxserver", main: stockMain, keeps: "/config", whole: true, ports: []int{80, 443}, beside: []int{9000}},
-	{name: "nginx", nginx: true, ports: []int{80}},
-	{name: "openresty", repo: regexp.MustCompile(`(^|/)openresty/openresty$`), nginx: true, layout: "openresty", main: "/usr/local/openresty/nginx/conf/nginx.conf", ports: []int{80}},
-	{name: "openresty", nginx: true, ports: []int{80}},
-	{name: "angie", repo: regexp.MustCompile(`^docker\.angie\.software/angie$`), nginx: true, layout: "angie", main: "/etc/angie/angie.conf", ports: []int{80}, other: true},
-	{name: "angie", nginx: true, ports: []int{80}, other: true},
-	{name: "swag", repo: regexp.MustCompile(`(^|/)linuxserver/swag$`), nginx: true, layout: "swag", over: "linuxserver", main: stockMain, keeps: "/config", whole: true, ports: []int{80, 443}, beside: []int{9000}, other: true},
-	{name: "swag", nginx: true, ports: []int{80, 443}, other: true},
-	{name: "php", tag: "fpm", ports: []int{9000}, speaks: "fastcgi"},
-	{name: "php", tag: "apache", ports: []int{80}, speaks: "http"},
-	{name: "wordpress", tag: "fpm", ports: []int{9000}, speaks: "fastcgi"},
-	{name: "wordpress", ports: []int{80}, speaks: "http"},
-	{name: "nextcloud", tag: "fpm", ports: []int{9000}, speaks: "fastcgi"},
-	{name: "nextcloud", ports: []int{80}, speaks: "http"},
-	{name: "drupal", tag: "fpm", ports: []int{9000}, speaks: "fastcgi"},
-	{name: "drupal", ports: []int{80}, speaks: "http"},
-	{name: "monica", tag: "fpm", ports: []int{9000}, speaks: "fastcgi"},
-	{name: "matomo", tag: "fpm", ports: []int{9000}, speaks: "fastcgi"},
-	{name: "joomla", tag: "fpm", ports: []int{9000}, speaks: "fastcgi"},
-	{name: "phpmyadmin", tag: "fpm", ports: []int{9000}, speaks: "fastcgi"},
-	{name: "adminer", tag: "fastcgi", ports: []int{9000}, speaks: "fastcgi"},
-	{name: "httpd", ports: []int{80}, speaks: "http"},
-	{name: "caddy", ports: []int{80, 443, 2019}},
-	{name: "traefik", ports: []int{80, 443, 8080}},
-	{name: "tomcat", ports: []int{8080}},
-	{name: "jenkins", ports: []int{8080}},
-	{name: "keycloak", ports: []int{8080, 8443}},
-	{name: "grafana", ports: []int{3000}},
-	{name: "prometheus", ports: []int{9090}},
-	{name: "ghost", ports: []int{2368}},
-	{name: "gitea", ports: []int{3000}},
-	{name: "n8n", ports: []int{5678}},
-	{name: "swagger-ui", ports: []int{8080}},
-	{name: "adminer", ports: []int{8080}},
-	{name: "phpmyadmin", ports: []int{80}},
-	{name: "pgadmin4", ports: []int{80, 443}},
-	{name: "mailhog", ports: []int{1025, 8025}},
-	{name: "minio", ports: []int{9000, 9001}},
-	{name: "rabbitmq", ports: []int{5672, 15672}},
-	{name: "elasticsearch", ports: []int{9200, 9300}},
-	{name: "kibana", ports: []int{5601}},
-	{name: "postgres", ports: []int{5432}, speaks: "PostgreSQL"},
-	{name: "mysql", ports: []int{3306}, speaks: "MySQL"},
-	{name: "mariadb", ports: []int{3306}, speaks: "MySQL"},
-	{name: "mongo", ports: []int{27017}},
-	{name: "redis", ports: []int{6379}, speaks: "Redis"},
-	{name: "memcached", ports: []int{11211}, speaks: "memcached"},
+	{name: "nginx-unprivileged", repo: regexp.MustCompile(`(^|/)(nginxinc|nginx)/nginx-unprivileged$`), layout: "unprivileged", main: stockMain, whole: true, stock: true, user: "nginx", ports: []int{8080}},
+	{name: "nginx-unprivileged", ports: []int{8080}},
+	{name: "nginx", repo: regexp.MustCompile(`^nginx$|(^|/)library/nginx$|^public\.ecr\.aws/nginx/nginx$|^[^/]+[.:][^/]+/nginx$`), layout: "nginx", main: stockMain, whole: true, stock: true, user: "root", ports: []int{80}},
+	{name: "nginx", repo: regexp.MustCompile(`(^|/)bitnami(legacy|secure)?/nginx$`), layout: "bitnami", main: "/opt/bitnami/nginx/conf/nginx.conf", ports: []int{8080}},
+	{name: "nginx", repo: regexp.MustCompile(`(^|/)linuxserver/nginx$`), layout: "linuxserver", main: stockMain, keeps: "/config", whole: true, ports: []int{80, 443}, beside: []int{9000}},
+	{name: "nginx", ports: []int{80}},
+	{name: "openresty", repo: regexp.MustCompile(`(^|/)openresty/openresty$`), layout: "openresty", main: "/usr/local/openresty/nginx/conf/nginx.conf", ports: []int{80}},
+	{name: "openresty", ports: []int{80}},
+	{name: "angie", repo: regexp.MustCompile(`^docker\.angie\.software/angie$`), layout: "angie", main: "/etc/angie/angie.conf", ports: []int{80}, other: true},
+	{name: "angie", ports: []int{80}, other: true},
+	{name: "swag", repo: regexp.MustCompile(`(^|/)linuxserver/swag$`), layout: "swag", over: "linuxserver", main: stockMain, keeps: "/config", whole: true, ports: []int{80, 443}, beside: []int{9000}, other: true},
+	{name: "swag", ports: []int{80, 443}, other: true},
 }
 
-// family finds what is known of an image. The zero family is an image that the table does not have.
+// family finds what is known of an image that runs nginx. The zero family is any other.
 func family(ref string) imageFamily {
-	name, tag := splitImage(ref)
+	name, _ := splitImage(ref)
 	for _, f := range imageFamilies {
-		if f.name == name && strings.Contains(tag, f.tag) && (f.repo == nil || f.repo.MatchString(repository(ref))) {
+		if f.name == name && (f.repo == nil || f.repo.MatchString(repository(ref))) {
 			return f
 		}
 	}
@@ -106,17 +63,8 @@ func onDebian(ref string) bool {
 	return official.MatchString(repository(ref)) && !strings.Contains(tag, "alpine") && !strings.Contains(ref, "@")
 }
 
-// ImagePorts gives the ports that a well-known image listens on unless it is told otherwise; nil
-// where the image is not known.
-func ImagePorts(ref string) []int { return family(ref).ports }
-
-// ImageProtocol gives the one protocol that a well-known image speaks when it is started as it is: http,
-// fastcgi, or the name of a database; empty where there are several, or where it is not known. official
-// says that it is the Docker Official Image of that name, not another's.
-func ImageProtocol(ref string) (protocol string, official bool) {
-	f, repo := family(ref), "/"+repository(ref)
-	return f.speaks, repo == "/"+f.name || strings.HasSuffix(repo, "/library/"+f.name)
-}
+// runsNginx says whether an image is known for that.
+func (f imageFamily) runsNginx() bool { return f.name != "" }
 
 // splitImage cuts a reference into the last component of its repository and its tag.
 func splitImage(ref string) (name, tag string) {

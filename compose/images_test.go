@@ -40,32 +40,3 @@ func TestIsStock(t *testing.T) {
 		}
 	}
 }
-
-func TestImagePorts(t *testing.T) {
-	for ref, want := range map[string][]int{
-		"nginx": {80}, "nginxinc/nginx-unprivileged:1.27": {8080}, "nginx/nginx-prometheus-exporter": {9113}, "bitnami/nginx": {8080},
-		"php:8.3-fpm-alpine": {9000}, "php:8.3-apache": {80}, "php:8.3-cli": nil, "php": nil,
-		"wordpress:php8.2-fpm": {9000}, "wordpress": {80}, "nextcloud:29-fpm": {9000}, "nextcloud:29": {80},
-		"docker.io/grafana/grafana:11": {3000}, "mirror.example.com/library/redis:7": {6379}, "own/app": nil, "redis-exporter": nil, "": nil,
-	} {
-		if got := ImagePorts(ref); !slices.Equal(got, want) {
-			t.Errorf("%s: %v, want %v", ref, got, want)
-		}
-	}
-}
-
-func TestImageProtocol(t *testing.T) {
-	type answer struct {
-		protocol string
-		official bool
-	}
-	for ref, want := range map[string]answer{
-		"php:8.3-fpm-alpine": {"fastcgi", true}, "docker.io/library/php:fpm": {"fastcgi", true}, "php": {"", false},
-		"own/php:fpm": {"fastcgi", false}, "registry.example.com/php:fpm": {"fastcgi", false},
-		"wordpress": {"http", true}, "postgres:16": {"PostgreSQL", true}, "rabbitmq": {"", true}, "adminer": {"", true}, "": {"", false},
-	} {
-		if protocol, official := ImageProtocol(ref); (answer{protocol, official}) != want {
-			t.Errorf("%s: %s %v, want %v", ref, protocol, official, want)
-		}
-	}
-}

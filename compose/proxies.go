@@ -74,9 +74,9 @@ func whyProxy(svc *Service) string {
 		return ""
 	}
 	switch {
-	case svc.Build != nil && family(svc.Build.Base).nginx:
+	case svc.Build != nil && family(svc.Build.Base).runsNginx():
 		return "dockerfile"
-	case family(svc.Image).nginx:
+	case family(svc.Image).runsNginx():
 		return "image"
 	}
 	for _, m := range svc.Mounts {
@@ -113,7 +113,7 @@ func (s *Stack) readProxy(svc *Service, why string) *Proxy {
 	known := family(svc.Base())
 	p := &Proxy{Service: svc, Why: why, Sure: svc.Build != nil || nginxImage.MatchString(repository(svc.Image)), Stock: c.stock && c.unknown == "" && startsNginx(svc)}
 	p.Beside = known.beside
-	if known.nginx && !known.other {
+	if known.runsNginx() && !known.other {
 		p.Version = imageVersion(svc.Base())
 	}
 	p.Config = nginx.Parse(c.files(), nginx.Options{Main: mainFile(svc, known.main), Version: p.Version, Stock: c.stock, Given: given(svc, c.stock)})

@@ -17,13 +17,17 @@ import (
 // but a look into the container proves it.
 type listening struct {
 	port  int
-	rank  int    // how good the source is; 0 is the truth, 1 the best sign of it
+	rank  int    // how good the source is; 0 is the truth, 1 the best sign of it, unsure the worst
 	text  string // what says so
 	place proxy.Place
 }
 
+// unsure is the rank of a port that may have been moved: it says where a service may listen, but not
+// that it listens nowhere else.
+const unsure = 7
+
 var (
-	portVariable = regexp.MustCompile(`^((APP|SERVER|HTTP|WEB|LISTEN|SERVICE|NODE|API|BACKEND|FRONTEND|NUXT|NITRO|UVICORN|FLASK_RUN|VIRTUAL|GF_SERVER_HTTP)_)?PORT$|^(ASPNETCORE_(URLS|HTTP_PORTS)|LISTEN(_ADDR(ESS)?)?|BIND(_ADDR(ESS)?)?|GUNICORN_BIND|HTTP_ADDR(ESS)?)$`)
+	portVariable = regexp.MustCompile(`^((APP|SERVER|HTTP|WEB|LISTEN|SERVICE|NODE|API|BACKEND|FRONTEND|NUXT|NITRO|UVICORN|FLASK_RUN|VIRTUAL)_)?PORT$|^(ASPNETCORE_(URLS|HTTP_PORTS)|LISTEN(_ADDR(ESS)?)?|BIND(_ADDR(ESS)?)?|GUNICORN_BIND|HTTP_ADDR(ESS)?)$`)
 	portInText   = regexp.MustCompile(`(?:^|[:=\s;,])(\d{2,5})\b`)
 	portFlag     = regexp.MustCompile(`(?:--?(?:p|port|http-port|listen|bind|b|addr|address|server\.port|http|http-socket|socket|host)[= ]["']?(?:[\w.*\[\]-]*:)?|0\.0\.0\.0:|\[::\]:|127\.0\.0\.1:|localhost:|runserver |http\.server |\s:)(\d{2,5})(?:[^\w.]|\.?$)`)
 	bareFlag     = regexp.MustCompile(`(?:^|\s)(\d{4,5})(?:\s|$)`)
@@ -76,7 +80,18 @@ func (f *facts) evidence(svc *compose.Service) (found []listening) {
 			add(6, "EXPOSE", e.Place, e.Port)
 		}
 	}
-	add(6, "the image "+svc.Base(), svc.Place, compose.ImagePorts(svc.Base())...)
+	known, rank := svc.KnownPorts(), 6
+	if !known.Sure {
+		rank = unsure
+	}
+	left := known.Ports
+	for _, name := range known.Variables {
+		if moved := numbers(portInText, environment[name].Text); len(moved) > 0 && len(left) > 0 {
+			add(1, name+"="+environment[name].Text, environment[name].Place, moved...)
+			left = known.Ports[1:]
+		}
+	}
+	add(rank, "the image "+svc.Base(), svc.Place, left...)
 	slices.SortStableFunc(found, func(a, b listening) int { return cmp.Compare(a.rank, b.rank) })
 	return found
 }
@@ -101,11 +116,11 @@ func numbers(pattern *regexp.Regexp, text string) (all []int) {
 }
 
 // listensOnPort says whether a service, or another one in the same network namespace, plausibly
-// listens on a port, and gives what the services say. One that says nothing may listen anywhere.
+// listens on a port, and gives what the services say. One that says nothing sure may listen anywhere.
 func (f *facts) listensOnPort(svc *compose.Service, port int) (found []listening, ok bool) {
 	for _, other := range f.together[f.namespace(svc)] {
 		said := f.listening(other)
-		ok = ok || len(said) == 0 || slices.ContainsFunc(said, func(l listening) bool { return l.port == port })
+		ok = ok || len(said) == 0 || said[0].rank == unsure || slices.ContainsFunc(said, func(l listening) bool { return l.port == port })
 		found = append(found, said...)
 	}
 	slices.SortStableFunc(found, func(a, b listening) int { return cmp.Compare(a.rank, b.rank) })
