@@ -219,6 +219,12 @@ func (r *Rule) complete(f *Finding, c *Case) {
 	if f.subject == "" {
 		f.subject = c.Backend.Host
 	}
+	if !f.Place.Known() { // a command wrote the file, or the image brings it
+		f.Place = c.commandPlace(c.Proxy.Service)
+	}
+	if !f.Place.Known() {
+		f.Place = c.Proxy.Service.Place
+	}
 	if r.Hop > HopProxy && c.Backend.Peer == nil {
 		f.order += afterParsing
 		if c.Route != nil && f.Place == c.Route.Pass.Place {

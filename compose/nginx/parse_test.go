@@ -605,6 +605,18 @@ func TestListens(t *testing.T) {
 }
 
 // What multiplies by includes, and what is nested without end, is cut off and said.
+// In a line that is longer than people write there are no columns.
+func TestLongLine(t *testing.T) {
+	long := "server { " + strings.Repeat("location /x { proxy_pass http://app:80; } ", 2000)[:maxLine] + "proxy_pass http://app:80; }"
+	for conf, column := range map[string]int{"server { location / { proxy_pass http://app; } }": 34, strings.Replace(long, "lo", "proxy_pass x; lo", 1): 0} {
+		for _, p := range allPasses(parse(stock(conf)))[:1] {
+			if p.Place.Line != 1 || p.Place.Column != column {
+				t.Errorf("%.60s: %v", conf, p.Place)
+			}
+		}
+	}
+}
+
 func TestBounds(t *testing.T) {
 	doubling := with("events {} include /0;")
 	for i := range 40 {

@@ -62,11 +62,28 @@ func (s *source) at(offset int) proxy.Place {
 	if exact {
 		line++
 	}
+	at := proxy.Place{File: s.name, Line: line + s.first - 1}
+	if s.end(line)-s.starts[line-1] > maxLine {
+		return at
+	}
 	before := string(s.text[s.starts[line-1]:offset])
 	if line <= len(s.lines) {
 		before = s.lines[line-1][:written(s.lines[line-1], s.line(line), len(before))]
 	}
-	return proxy.Place{File: s.name, Line: line + s.first - 1, Column: 1 + utf8.RuneCountInString(before)}
+	at.Column = 1 + utf8.RuneCountInString(before)
+	return at
+}
+
+// maxLine bounds the lines in which columns are counted, in bytes: that takes the longer the longer a line
+// is, for each directive in it.
+const maxLine = 16 << 10
+
+// end is where the line behind a line begins.
+func (s *source) end(line int) int {
+	if line < len(s.starts) {
+		return s.starts[line]
+	}
+	return len(s.text)
 }
 
 // written finds, for an offset in a line, that in the line as it was written, before variables in it
