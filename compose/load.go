@@ -59,7 +59,7 @@ func loadModel(ctx context.Context, opts Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	project, err := loader.LoadWithContext(ctx, config, loadOptions(config, opts.Profiles))
+	project, err := loader.LoadWithContext(ctx, config, loadOptions(config, opts.Profiles, s.places.keys))
 	if err != nil {
 		return nil, s.explain(err)
 	}
@@ -69,7 +69,7 @@ func loadModel(ctx context.Context, opts Options) (*Stack, error) {
 
 // loadOptions are those of docker compose config, with two differences: the name is settled
 // already, which saves compose-go from parsing every file for it, and nothing here reads labels.
-func loadOptions(config types.ConfigDetails, profiles []string) func(*loader.Options) {
+func loadOptions(config types.ConfigDetails, profiles []string, keys map[string]bool) func(*loader.Options) {
 	if len(profiles) == 0 {
 		for _, name := range strings.Split(config.Environment[consts.ComposeProfiles], ",") {
 			profiles = append(profiles, strings.TrimSpace(name))
@@ -79,6 +79,7 @@ func loadOptions(config types.ConfigDetails, profiles []string) func(*loader.Opt
 		o.SetProjectName(config.Environment[consts.ComposeProjectName], true)
 		o.Profiles = profiles
 		o.SkipResolveLabels = true
+		o.Interpolate.TypeCastMapping = neededCasts(o.Interpolate.TypeCastMapping, keys)
 		o.ConvertWindowsPaths = utils.StringToBool(config.Environment["COMPOSE_CONVERT_WINDOWS_PATHS"])
 	}
 }
@@ -101,6 +102,7 @@ func (s *Stack) readFiles(found *finder, name string) (types.ConfigDetails, erro
 		}
 		config.ConfigFiles = append(config.ConfigFiles, types.ConfigFile{Filename: file, Content: text})
 	}
+	s.places.keys = map[string]bool{}
 	s.places.here = proxy.Place{File: s.Files[0]}
 	name, err := projectName(name, found, parsed)
 	if err != nil {
@@ -111,6 +113,7 @@ func (s *Stack) readFiles(found *finder, name string) (types.ConfigDetails, erro
 	fill := filler(s.env)
 	for i, docs := range parsed {
 		for _, doc := range docs {
+			addKeys(doc, s.places.keys)
 			s.places.trees = append(s.places.trees, marks(s.Files[i], doc, fill))
 		}
 	}

@@ -17,8 +17,9 @@ import (
 // The files are not merged: each keeps a tree of its own, and what is looked up is looked up in
 // each. The tree that knows it most exactly wins and, as in Compose, a later file over an earlier.
 type places struct {
-	here  proxy.Place // of the path itself
-	trees []*mark     // in reading order
+	keys  map[string]bool // of all mappings
+	here  proxy.Place     // of the path itself
+	trees []*mark         // in reading order
 }
 
 // mark is one key or list item of a Compose file. Aliases share what is below them.

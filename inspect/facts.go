@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"why502/compose"
+	"why502/compose/proxy"
 )
 
 // facts joins what the files say with what the daemon says: each question is answered by the
@@ -29,6 +30,7 @@ type facts struct {
 	near       map[[2]string]string                    // the nearest name to a proxy's host, once asked for
 	written    map[string][]string                     // names that a proxy's passes could use, once asked for
 	reached    map[string]map[*compose.Service]bool    // what depends_on leads to from a service, once asked for
+	defaults   map[port]*proxy.Server                  // that answer where no name is chosen, once asked for
 	early      map[*compose.Proxy][]*compose.Service   // what a proxy does not wait for until it is ready, once asked for
 }
 
@@ -37,7 +39,7 @@ func newFacts(stack *compose.Stack, snap *Snapshot) *facts {
 		stack: stack, snap: snap, containers: map[string][]*Container{}, names: map[string]nameTable{}, proxies: map[string]*compose.Proxy{}, nginx: map[string]*compose.Proxy{},
 		together: map[*compose.Service][]*compose.Service{}, led: map[*compose.Route][]Backend{}, nets: map[string][]string{}, ports: map[string][]listening{}, spoken: map[endpoint]protocol{},
 		near: map[[2]string]string{}, written: map[string][]string{}, reached: map[string]map[*compose.Service]bool{},
-		early: map[*compose.Proxy][]*compose.Service{},
+		early: map[*compose.Proxy][]*compose.Service{}, defaults: map[port]*proxy.Server{},
 	}
 	for _, name := range slices.Sorted(maps.Keys(stack.Services)) {
 		svc := stack.Services[name]

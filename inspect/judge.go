@@ -10,7 +10,7 @@ import (
 // Judge walks every route of the stack and reports what is wrong, worst first. A nil snapshot means
 // a verdict from the files alone; live says what became of the daemon.
 func Judge(stack *compose.Stack, snap *Snapshot, live Live, opts Options) *Report {
-	j := &judge{facts: newFacts(stack, snap), masks: map[string]string{}}
+	j := &judge{facts: newFacts(stack, snap), rules: byHop(), masks: map[string]string{}}
 	if live.State == LiveInspected && snap != nil && len(snap.Project) > 0 && !j.live() {
 		live.Note = "the project is stopped, so this is a verdict from the files; start it and ask again"
 	}
@@ -32,6 +32,7 @@ func Judge(stack *compose.Stack, snap *Snapshot, live Live, opts Options) *Repor
 // judge collects what the walk finds.
 type judge struct {
 	*facts
+	rules  rulesByHop
 	routes []*walked
 	found  []*Finding
 	masks  map[string]string // redacted texts, by what they were
@@ -92,7 +93,7 @@ func (j *judge) walkProxy(p *compose.Proxy) {
 // one does not hide the others.
 func (j *judge) walkOwn(c *Case) (found []*Finding, states [len(hops)]HopState) {
 	for hop := range Hop(len(hops)) {
-		f, notes := firstOf(c, hop, OfProxy)
+		f, notes := j.firstOf(c, hop, OfProxy)
 		if found = append(found, notes...); f != nil {
 			found = append(found, f)
 		}
@@ -127,7 +128,7 @@ func (j *judge) walkBackend(c *Case, own [len(hops)]HopState) *walkedBackend {
 		if hop > HopProxy && c.Route != nil && c.Route.Target.Fault != "" {
 			break // it leads nowhere
 		}
-		f, notes := firstOf(c, hop, OfRoute)
+		f, notes := j.firstOf(c, hop, OfRoute)
 		w.risks = append(w.risks, notes...)
 		state := stateOf(f)
 		if state == HopOK {
@@ -180,11 +181,8 @@ func (j *judge) walkIdleGroups(p *compose.Proxy) (found []*Finding) {
 // firstOf tries the rules of one hop and scope in their order. The first that fires is the hop's
 // only finding, but of two faults that each stop nginx the one it meets first comes first, and what
 // may fail comes behind what does. Notes explain no fault, so that they stand beside it.
-func firstOf(c *Case, hop Hop, scope Scope) (first *Finding, notes []*Finding) {
-	for _, rule := range rules {
-		if rule.Hop != hop || rule.Scope != scope {
-			continue
-		}
+func (j *judge) firstOf(c *Case, hop Hop, scope Scope) (first *Finding, notes []*Finding) {
+	for _, rule := range j.rules[hop][scope] {
 		f := rule.Check(c)
 		if f == nil {
 			continue

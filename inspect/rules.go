@@ -77,5 +77,15 @@ var rules = []*Rule{
 	websocketUpgradeMissing,
 }
 
+// rulesByHop are the rules of each hop and scope, in their order.
+type rulesByHop [len(hops)][2][]*Rule
+
+func byHop() (all rulesByHop) {
+	for _, r := range rules {
+		all[r.Hop][r.Scope] = append(all[r.Hop][r.Scope], r)
+	}
+	return all
+}
+
 // Rules are all rules in the order in which they are tried.
 func Rules() []*Rule { return slices.Clone(rules) }

@@ -26,7 +26,7 @@ default.conf comes before nginx.conf or site.conf. Clients get the welcome page 
 		}
 		r := c.Route
 		listen, all := onAll(r.Server, r.Listen)
-		image := defaultServer(c.Proxy.Config, listen)
+		image := c.defaultServer(listen)
 		if !all || image == nil || !c.ofImage(image) || slices.ContainsFunc(r.Server.Names, func(name string) bool { return chosen(name, image) }) {
 			return nil
 		}
@@ -54,9 +54,24 @@ func onAll(s *proxy.Server, at proxy.Listen) (proxy.Listen, bool) {
 	return s.Listens[i], true
 }
 
-// defaultServer is the server that answers on a port where the Host header chooses none: the first,
-// unless another says default_server.
-func defaultServer(config *proxy.Config, at proxy.Listen) (first *proxy.Server) {
+// port is one on which a proxy listens.
+type port struct {
+	config *proxy.Config
+	number int
+	udp    bool
+}
+
+// defaultServer is the server that answers on a port of all of IPv4 where the Host header chooses none: the
+// first, unless another says default_server.
+func (c *Case) defaultServer(at proxy.Listen) *proxy.Server {
+	key := port{c.Proxy.Config, at.Port, at.UDP}
+	if _, known := c.defaults[key]; !known {
+		c.defaults[key] = firstServer(c.Proxy.Config, at)
+	}
+	return c.defaults[key]
+}
+
+func firstServer(config *proxy.Config, at proxy.Listen) (first *proxy.Server) {
 	for _, s := range config.Servers {
 		l, on := onAll(s, at)
 		if on && l.Default {
