@@ -63,3 +63,44 @@ func TestAppOfWebsockets(t *testing.T) {
 		}
 	}
 }
+
+// noteOf is what one rule says of a configuration, and the line that its edit makes.
+func noteOf(t *testing.T, rule *Rule, conf, services string) (said string) {
+	t.Helper()
+	for _, f := range judged(shop(t, conf, services), nil).Findings {
+		if f.Rule != rule {
+			continue
+		}
+		said += f.Message
+		for _, e := range f.Fix.Edits {
+			said += " => " + strings.TrimSpace(e.New)
+		}
+	}
+	return said
+}
+
+func TestHostHeader(t *testing.T) {
+	const (
+		forgotten = ": nginx forgets the Host that the block around sends, because here are other headers"
+		invalid   = ", which is no valid host name to some apps: 400"
+		fixed     = " => proxy_set_header Host $host;"
+	)
+	group := "upstream my_api { server api:8000; }\n"
+	underscore := "  my_api: {image: example/api, expose: [8000]}\n"
+	for _, test := range []struct{ conf, services, want string }{
+		{"server {\nlocation / {\nproxy_pass http://api:8000;\n}\n}", api, ""},
+		{"proxy_set_header Host $host;\nserver {\nlocation / {\nproxy_set_header X 1;\nproxy_pass http://api:8000;\n}\n}", api, "api is asked for the host api" + forgotten + fixed},
+		{"proxy_set_header Host $host;\nserver {\nproxy_set_header X 1;\nlocation / {\nproxy_pass http://api:8000;\n}\n}", api, "api is asked for the host api" + forgotten + fixed + "\nproxy_set_header X 1;"},
+		{"proxy_set_header Host $host;\nserver {\nlocation / {\nproxy_set_header X 1;\nproxy_set_header host a;\nproxy_pass http://api:8000;\n}\n}", api, ""},
+		{"server {\nlocation / {\nproxy_pass http://my_api:8000;\n}\n}", underscore, "my_api is asked for the host my_api" + invalid + fixed},
+		{group + "server {\nlocation / {\nproxy_pass http://my_api;\n}\n}", api, "api is asked for the host my_api" + invalid + fixed},
+		{group + "server {\nproxy_set_header Host $host;\nlocation / {\nproxy_pass http://my_api;\n}\n}", api, ""},
+		{group + "server {\nlocation / {\nfastcgi_pass my_api;\n}\n}", api, ""},
+		{"server {\nlocation / {\nproxy_pass http://my_api;\n}\n}", "  my_api: {image: 'nginx:1.27'}\n", ""},
+		{"server {\nlocation / {\nproxy_pass http://their_api.example.com;\n}\n}", api, ""},
+	} {
+		if got := noteOf(t, hostHeaderRewritten, test.conf, edge+test.services); got != test.want {
+			t.Errorf("%s\ngot  %s\nwant %s", test.conf, got, test.want)
+		}
+	}
+}

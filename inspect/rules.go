@@ -75,6 +75,7 @@ var rules = []*Rule{
 	upstreamSchemeMismatch,
 	fastcgiScriptMissing,
 	websocketUpgradeMissing,
+	hostHeaderRewritten,
 }
 
 // rulesByHop are the rules of each hop and scope, in their order.

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"path"
 	"regexp"
 	"slices"
@@ -48,7 +49,7 @@ websockets. The upstream sees a plain request: 400, 404 or 426, and nginx logs n
 				f.near(header.Place, "the header that is forgotten")
 			}
 		}
-		return c.sendUpgrade(f, lines)
+		return c.addBefore(f.fix("send it on"), lines...)
 	},
 }
 
@@ -101,8 +102,8 @@ func missingUpgrade(pass *proxy.Pass) (missing []upgradePart) {
 	return missing
 }
 
-// sendUpgrade adds lines before the pass, with the headers that they would make nginx forget.
-func (c *Case) sendUpgrade(f *Finding, lines []string) *Finding {
+// addBefore puts headers before the route's pass, with those that they would make nginx forget.
+func (c *Case) addBefore(f *Finding, lines ...string) *Finding {
 	pass := c.Route.Pass
 	if strings.Contains(strings.Join(lines, ""), "set_header") && !c.setsHeaders() {
 		for _, header := range pass.Sent {
@@ -111,7 +112,6 @@ func (c *Case) sendUpgrade(f *Finding, lines []string) *Finding {
 			}
 		}
 	}
-	f.fix("send it on")
 	if pass.Within == "" && c.startsWithDirective(pass.Place, pass.Directive) {
 		return f.edit(insertBefore(c.stack.Sources, pass.Place, lines...))
 	}
@@ -129,4 +129,71 @@ func word(value string) string {
 // setsHeaders says whether the route's location sets headers itself, so that it sends no others.
 func (c *Case) setsHeaders() bool {
 	return slices.ContainsFunc(c.Route.Location.Directives, func(d *proxy.Directive) bool { return d.Name == "proxy_set_header" })
+}
+
+var hostHeaderRewritten = &Rule{
+	ID: "host-header-rewritten", Hop: HopProtocol, Scope: OfProxy, Severity: Note,
+	Title: "the app is asked for a host that it may not answer to",
+	Why: `Where nothing sets the header Host, nginx sends the name in the pass, or that of the group. One proxy_set_header
+in a location makes nginx forget all those around it, Host among them; and a name with an underscore is no host name
+to some apps. They answer 400, or redirect to an address that only the project knows.`,
+	Bad: `proxy_set_header Host $host;
+location / {
+    proxy_set_header X-Real-IP $remote_addr;
+    proxy_pass http://api_server;
+}`,
+	Good: `location / {
+    proxy_set_header Host $host;
+    proxy_set_header X-Real-IP $remote_addr;
+    proxy_pass http://api_server;
+}`,
+	Fix: "proxy_set_header Host $host; beside the other headers of the location",
+	Check: func(c *Case) *Finding {
+		at, asked := c.asking()
+		if len(at) == 0 {
+			return nil
+		}
+		first := at[0]
+		pass := first.Route.Pass
+		f := first.finding(Likely, StatusNone, "%s is asked for the host %s", first.Backend.Service.Name, asked)
+		if around := forgottenHost(pass); around != nil {
+			f.Message += ": nginx forgets the Host that the block around sends, because here are other headers"
+			f.near(around.Place, "the header that is forgotten")
+		} else {
+			f.Message += ", which is no valid host name to some apps: 400"
+		}
+		f.Place, f.Routes = pass.Place, ids(at)
+		return first.addBefore(f.fix("send the client's host on"), "proxy_set_header Host $host;")
+	},
+}
+
+// asking are the backends that are asked for a host other than their proxy's configuration seems to
+// mean, and the host that the first is asked for. An nginx of the project is not particular.
+func (c *Case) asking() (at []*Case, host string) {
+	for _, r := range c.Proxy.Routes {
+		name := r.Target.Host
+		if r.Target.Group != nil {
+			name = r.Target.Group.Name
+		}
+		_, set := r.Pass.Header("Host")
+		if r.Pass.HTTPVersion == "" || set || forgottenHost(r.Pass) == nil && !strings.Contains(name, "_") {
+			continue
+		}
+		for _, b := range c.backends(r) {
+			if b.Service != nil && c.nginx[b.Service.Name] == nil {
+				at, host = append(at, &Case{Proxy: c.Proxy, Route: r, Backend: b, facts: c.facts}), cmp.Or(host, name)
+			}
+		}
+	}
+	return at, host
+}
+
+// forgottenHost is the header Host that a pass does not send because a nearer block has others.
+func forgottenHost(pass *proxy.Pass) *proxy.Param {
+	for i, header := range pass.Forgotten {
+		if strings.EqualFold(header.Name, "Host") {
+			return &pass.Forgotten[i]
+		}
+	}
+	return nil
 }
