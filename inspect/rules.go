@@ -76,6 +76,7 @@ var rules = []*Rule{
 	fastcgiScriptMissing,
 	websocketUpgradeMissing,
 	hostHeaderRewritten,
+	passPathSurprise,
 }
 
 // rulesByHop are the rules of each hop and scope, in their order.
