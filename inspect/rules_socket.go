@@ -55,12 +55,25 @@ func (c *Case) shareSocket(f *Finding, dir string) *Finding {
 // mountOver is what is mounted at a container path or above it: the nearest.
 func mountOver(svc *compose.Service, p string) (over *compose.Mount) {
 	for i, m := range svc.Mounts {
-		covers := p == m.Target || strings.HasPrefix(p, strings.TrimSuffix(m.Target, "/")+"/")
+		covers := under(p, m.Target) || under(realRun(p), realRun(m.Target))
 		if covers && (over == nil || len(m.Target) >= len(over.Target)) {
 			over = &svc.Mounts[i]
 		}
 	}
 	return over
+}
+
+// under says whether a path is a directory, or lies below it.
+func under(p, dir string) bool {
+	return strings.HasPrefix(p+"/", strings.TrimSuffix(dir, "/")+"/")
+}
+
+// realRun is a container path without /var/run, which is a link to /run in the images of distributions.
+func realRun(p string) string {
+	if rest, ok := strings.CutPrefix(path.Clean(p), "/var/run/"); ok {
+		return "/run/" + rest
+	}
+	return path.Clean(p)
 }
 
 // mounting are the services that mount a volume.
@@ -76,6 +89,6 @@ func (f *facts) mounting(volume string) (all []*compose.Service) {
 // makesSocket says whether nginx in this proxy itself listens on a socket.
 func (c *Case) makesSocket(p string) bool {
 	return slices.ContainsFunc(c.Proxy.Config.Servers, func(s *proxy.Server) bool {
-		return slices.ContainsFunc(s.Listens, func(l proxy.Listen) bool { return l.Socket == p })
+		return slices.ContainsFunc(s.Listens, func(l proxy.Listen) bool { return l.Socket != "" && realRun(l.Socket) == realRun(p) })
 	})
 }

@@ -10,6 +10,7 @@ func TestSocketNotShared(t *testing.T) {
 		{"elsewhere", ", sockets:/run/other", "  app: {image: x, volumes: ['sockets:/run/app']}\n", sure},
 		{"shared", ", sockets:/run/app", "  app: {image: x, volumes: ['sockets:/var/run/app']}\n", ""},
 		{"shared, above", ", sockets:/run", "  app: {image: x, volumes: ['sockets:/sockets']}\n", ""},
+		{"shared, through a link", ", sockets:/var/run/app", "  app: {image: x, volumes: ['sockets:/run/app']}\n", ""},
 		{"by no other", ", sockets:/run/app", "  app: {image: x}\n", sure},
 		{"in memory", ", {type: tmpfs, target: /run/app}", "", sure},
 		{"anonymous", ", /run/app", "", sure},
@@ -31,7 +32,7 @@ func TestSocketNotShared(t *testing.T) {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
-	own := server(pass("/", "http://unix:/run/app/s.sock")) + "server { listen unix:/run/app/s.sock; return 200; }\n"
+	own := server(pass("/", "http://unix:/run/app/s.sock")) + "server { listen unix:/var/run/app/s.sock; return 200; }\n"
 	if fs := Judge(shop(t, own, edge), nil, Live{}, Options{}).Findings; len(fs) > 0 {
 		t.Errorf("nginx's own socket: %v", fs[0].Message)
 	}
