@@ -22,8 +22,10 @@ func TestListensOnLoopback(t *testing.T) {
 		"command: uwsgi --http 127.0.0.1:8000":                             "certain --http 127.0.0.1:8000",
 		"command: sh -c 'migrate && gunicorn -b 127.0.0.1:8000 app'":       "likely -b 127.0.0.1:8000",
 		// of others
-		"command: serve --listen-address 127.0.0.1:8000": "likely --listen-address 127.0.0.1:8000",
-		"command: --host 127.0.0.1 --port 8000":          "likely --host 127.0.0.1",
+		"command: serve --listen-address 127.0.0.1:8000":                               "likely --listen-address 127.0.0.1:8000",
+		"command: --host 127.0.0.1 --port 8000":                                        "likely --host 127.0.0.1",
+		"command: sh -c 'pg_isready --host localhost && serve --port 8000'":            "", // whose host it is, nobody knows
+		"command: sh -c 'pg_isready --host localhost && flask run -h 0.0.0.0 -p 8000'": "",
 		// what programs do by themselves
 		"command: python manage.py runserver":            "likely there is no 0.0.0.0:8000",
 		"command: python manage.py runserver 8000":       "likely 8000 without an address",
@@ -45,17 +47,19 @@ func TestListensOnLoopback(t *testing.T) {
 		"environment: {DB_HOST: 127.0.0.1}, expose: [8000]":                       "",
 		"environment: {HOST: 127.0.0.1}, command: uvicorn app:app --host 0.0.0.0": "",
 		// somewhere else, too, or not at that port
-		"command: gunicorn -b 127.0.0.1:8001 -b 0.0.0.0:8000 app":   "",
-		"command: gunicorn -b 127.0.0.1:8000 -b 10.0.0.1:8000 app":  "",
-		"command: gunicorn -b 127.0.0.1:9000 app, expose: [8000]":   "",
-		"command: gunicorn -b 0.0.0.0:8000 app":                     "",
-		"command: gunicorn -b :8000 app":                            "",
-		"command: 'uvicorn app:app --host :: --port 8000'":          "",
-		"command: vite --host --port 8000":                          "",
-		"command: python manage.py runserver 0.0.0.0:8000":          "",
-		"command: python manage.py runserver 0:8000":                "",
-		"network_mode: 'service:edge', command: x --host 127.0.0.1": "",
-		"network_mode: host, command: x --host 127.0.0.1":           "",
+		"command: gunicorn -b 127.0.0.1:8001 -b 0.0.0.0:8000 app":         "",
+		"command: gunicorn -b 127.0.0.1:8000 -b 10.0.0.1:8000 app":        "",
+		"command: gunicorn -b 127.0.0.1:9000 app, expose: [8000]":         "",
+		"command: gunicorn -b 0.0.0.0:8000 app":                           "",
+		"command: gunicorn -b :8000 app":                                  "",
+		"command: 'uvicorn app:app --host :: --port 8000'":                "",
+		"command: vite --host --port 8000":                                "",
+		"command: python manage.py runserver 0.0.0.0:8000":                "",
+		"command: python manage.py runserver 0:8000":                      "",
+		"command: python manage.py runserver --settings a.b 0.0.0.0:8000": "",
+		"command: python manage.py runserver --verbosity 2 0.0.0.0:8000":  "",
+		"network_mode: 'service:edge', command: x --host 127.0.0.1":       "",
+		"network_mode: host, command: x --host 127.0.0.1":                 "",
 	} {
 		got := ""
 		for _, f := range Judge(shop(t, server(pass("/", "http://api:8000")), edge+"  api: {image: x, "+service+"}\n"), nil, Live{}, Options{}).Findings {

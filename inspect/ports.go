@@ -105,10 +105,11 @@ func (f *facts) ownNginx(svc *compose.Service) *compose.Proxy {
 	return nil
 }
 
-// numbers are what the first group of a pattern matches in a text.
+// numbers are what the first group of a pattern matches in a text, without parts of addresses and versions.
 func numbers(pattern *regexp.Regexp, text string) (all []int) {
-	for _, m := range pattern.FindAllStringSubmatch(text, -1) {
-		if n, err := strconv.Atoi(m[1]); err == nil {
+	for _, at := range pattern.FindAllStringSubmatchIndex(text, -1) {
+		n, err := strconv.Atoi(text[at[2]:at[3]])
+		if rest := text[at[3]:]; err == nil && (len(rest) < 2 || rest[0] != '.' || rest[1] < '0' || rest[1] > '9') {
 			all = append(all, n)
 		}
 	}

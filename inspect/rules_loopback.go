@@ -68,7 +68,7 @@ func (b binding) loopback() bool {
 // line, else its environment, else what its program does by itself.
 func (f *facts) boundTo(svc *compose.Service, port int) (b binding, ok bool) {
 	words, plain := f.commandOf(svc)
-	all := bindings(words)
+	all := bindings(words, plain)
 	for i := range all {
 		all[i].sure = all[i].sure && plain
 		all[i].place = f.commandPlace(svc)
@@ -150,7 +150,8 @@ var needs = map[string][]string{
 	"artisan": {"serve"},
 }
 
-// anyFlag says an address to listen on, of programs that are not known.
+// anyFlag says an address to listen on, of programs that are not known. In a script it may as well be one
+// that another command connects to.
 var anyFlag = regexp.MustCompile(`^--(host|bind|listen|address|addr|listen-address|bind-address|http-address)$`)
 
 // program finds the last program in a command line of which it is known where it listens, and the words
@@ -167,8 +168,8 @@ func program(words []string) (l listener, rest []string) {
 	return l, rest
 }
 
-// bindings are the addresses that a command line says.
-func bindings(words []string) (all []binding) {
+// bindings are the addresses that a command line says, which is plain where it is one command's.
+func bindings(words []string, plain bool) (all []binding) {
 	known, rest := program(words)
 	if known.argument {
 		all = positional(rest)
@@ -179,7 +180,7 @@ func bindings(words []string) (all []binding) {
 			value = words[i+1]
 		}
 		ours := slices.Contains(strings.Fields(known.flags), flag)
-		if !strings.HasPrefix(flag, "-") || !ours && !anyFlag.MatchString(flag) {
+		if !strings.HasPrefix(flag, "-") || !ours && !(plain && anyFlag.MatchString(flag)) {
 			continue
 		}
 		b, ok := bound(value)
@@ -202,23 +203,19 @@ func alone(words []string, environment map[string]compose.Value) string {
 	return known.option
 }
 
-// positional is the address that is the next argument: "runserver 127.0.0.1:8000". A port alone leaves it at
+// positional is the address among the arguments: "runserver 127.0.0.1:8000". A port alone leaves it at
 // loopback.
-func positional(rest []string) []binding {
+func positional(rest []string) (all []binding) {
 	for _, arg := range rest {
-		if strings.HasPrefix(arg, "-") {
-			continue
-		}
-		if b, ok := bound(arg); ok {
-			b.text, b.sure = arg, true
+		b, ok := bound(arg)
+		if b.text, b.sure = arg, true; ok {
 			return []binding{b}
 		}
 		if port, err := strconv.Atoi(arg); err == nil {
-			return []binding{{host: "127.0.0.1", port: port, text: arg + " without an address", option: "0.0.0.0:" + arg}}
+			all = append(all, binding{host: "127.0.0.1", port: port, text: arg + " without an address", option: "0.0.0.0:" + arg})
 		}
-		break
 	}
-	return nil
+	return all
 }
 
 // bound reads "127.0.0.1", "localhost:8000" or "http://127.0.0.1:8000".
