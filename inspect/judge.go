@@ -73,7 +73,7 @@ func (j *judge) walkProxy(p *compose.Proxy) {
 	found = j.explainStop(p, found)
 	var common []*Finding
 	for _, f := range found {
-		if f.may && f.Status == StatusNoStart {
+		if f.may && (f.Status == StatusNoStart || f.Rule.Scope == OfProxy) {
 			for _, w := range j.routes[first:] {
 				w.atRisk = true
 			}

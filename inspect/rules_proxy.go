@@ -236,7 +236,7 @@ are refused before nginx sees them: a browser says "connection refused" or "rese
 		}
 		dead, served := c.deadPorts(ports)
 		if len(dead) == 0 {
-			return nil
+			return c.onlyImageSite(ports)
 		}
 		port, listens := dead[0], c.listenPorts()
 		confidence := Certain
@@ -270,6 +270,52 @@ are refused before nginx sees them: a browser says "connection refused" or "rese
 		}
 		return f
 	},
+}
+
+// onlyImageSite reports that all that is published is the image's own default.conf, while the project's servers
+// listen on other ports. Another proxy of the project may be who asks them.
+func (c *Case) onlyImageSite(ports []compose.Port) *Finding {
+	var own []string
+	published := map[int]compose.Port{}
+	for _, p := range ports {
+		published[p.Target] = p
+	}
+	var site *compose.Port
+	for _, s := range c.Proxy.Config.Servers {
+		for _, l := range s.Listens {
+			p, out := published[l.Port]
+			switch {
+			case out && s.Place.Known():
+				return nil
+			case out && c.ofImage(s):
+				site = &p
+			case s.Place.Known() && l.Port != 0 && !compose.Loopback(l.Address):
+				own = append(own, strconv.Itoa(l.Port))
+			}
+		}
+	}
+	if site == nil || len(own) == 0 || c.askedByAnother() {
+		return nil
+	}
+	f := c.finding(Likely, StatusNone, "the published port %s of %s leads to container port %d, where only the image's own default.conf answers; your servers listen on %s",
+		publishedText(*site), c.Proxy.Service.Name, site.Target, listed(slices.Compact(own))).
+		fix("publish %s:%s", publishedNumber(*site), own[0]).
+		edit(replaceAt(c.stack.Sources, site.Place, fmt.Sprintf(":%d", site.Target), ":"+own[0]))
+	f.Place, f.subject = site.Place, strconv.Itoa(site.Target)
+	f.may = true // who can ask nginx in other ways still gets to what is wrong further on
+	return f
+}
+
+// askedByAnother says whether a route of another proxy of the project leads to this one.
+func (c *Case) askedByAnother() bool {
+	for _, p := range c.stack.Proxies {
+		for _, r := range p.Routes {
+			if p != c.Proxy && slices.ContainsFunc(c.backends(r), func(b Backend) bool { return b.Service == c.Proxy.Service }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // loopbackListen is a listen on a port that only nginx's own container reaches.
