@@ -171,6 +171,8 @@ reload and keeps the old configuration.`,
 			f.fix("a } is too many, or a ; is missing before it")
 		case fault.Variable != "":
 			f.fix("%s is a group, not a variable: write its name without the $", fault.Variable)
+		case fault.Context == "map" && (strings.HasPrefix(fault.Text, "conflicting") || strings.HasPrefix(fault.Text, "duplicate")):
+			f.fix("leave one of the two out: a key stands in a map once, whatever its capitals")
 		case strings.HasSuffix(fault.Text, "is duplicate") && fault.Context == "main":
 			f.fix("leave it out here, or one of the two: what nginx is started with (-g) counts")
 		case strings.HasSuffix(fault.Text, "is duplicate"):

@@ -78,8 +78,8 @@ app's port. "connect() failed (111: Connection refused)".`,
 			return nil
 		}
 		confidence := Certain
-		if !c.plainNginx(own) || c.sharesNamespace(own) {
-			confidence = Likely // something else may listen in the same container
+		if !c.plainNginx(own) || c.sharesNamespace(own) || c.Route != nil && len(c.Route.Pass.Targets) > 1 {
+			confidence = Likely // something else may listen in the same container, or a map may refuse requests by it
 		}
 		f := c.finding(confidence, Status502, "%s is the container of %s itself, where nothing listens on port %d", b.Host, own.Name, b.Port)
 		return c.suggestService(f)

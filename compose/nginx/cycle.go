@@ -52,7 +52,7 @@ func (r *reader) included(pattern string) []string {
 	if !strings.ContainsAny(pattern, "*?[") {
 		return []string{pattern}
 	}
-	names, _ := r.files.Glob(pattern)
+	names, _ := r.glob(pattern)
 	return names
 }
 

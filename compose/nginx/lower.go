@@ -53,7 +53,7 @@ func (l *lowerer) fault(n *node, context string, order int, text string) {
 // nevertheless, as it is what the author means.
 func (l *lowerer) module(u *upstreams, nodes []*node, outer inherited) {
 	inner := outer.in(nodes)
-	maps.Copy(u.maps, choices(nodes))
+	maps.Copy(u.maps, choices(nodes, u.complete))
 	for _, n := range nodes {
 		switch n.Name {
 		case "http":
@@ -63,6 +63,8 @@ func (l *lowerer) module(u *upstreams, nodes []*node, outer inherited) {
 			l.module(l.stream, n.nodes, inner)
 		case "upstream":
 			l.group(u, n, inner.resolver)
+		case "map":
+			l.sameKeys(n)
 		case "server":
 			l.server(u, n, inner)
 		}
@@ -159,7 +161,7 @@ func schemes(listens []proxy.Listen) []string {
 func (l *lowerer) location(u *upstreams, n *node, around scope) *proxy.Location {
 	loc := &proxy.Location{Place: n.Place, Order: n.Order, Directives: ownDirectives(n.nodes)}
 	loc.Modifier, loc.Path = modifier(n.Args)
-	inside := scope{server: around.server, location: n.nodes, inherited: around.in(n.nodes)}
+	inside := scope{server: around.server, location: n.nodes, captures: captures(n), inherited: around.in(n.nodes)}
 	inside.noURI = slices.Contains([]string{"~", "~*", "@"}, loc.Modifier)
 	for _, child := range n.nodes {
 		switch child.Name {
@@ -200,6 +202,26 @@ func (l *lowerer) duplicates(n *node) {
 			}
 			passes[child.Name] = true
 		}
+	}
+}
+
+// sameKeys looks for a key that stands in a map twice. nginx does not tell capitals apart in them.
+func (l *lowerer) sameKeys(n *node) {
+	seen, fallback := map[string]bool{}, false
+	for _, entry := range n.nodes {
+		key := strings.ToLower(entry.Name)
+		switch {
+		case len(entry.Args) != 1 || entry.Name == "include" || strings.HasPrefix(key, "~"):
+			continue
+		case entry.Name == "default" && fallback:
+			l.fault(entry, n.Name, entry.Order, "duplicate default map parameter")
+		case entry.Name == "default":
+			fallback = true
+			continue
+		case seen[key]:
+			l.fault(entry, n.Name, entry.Order, fmt.Sprintf(`conflicting parameter "%s"`, key))
+		}
+		seen[key] = true
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"why502/compose/proxy"
+
+	crossplane "github.com/nginxinc/nginx-go-crossplane"
 )
 
 // Options say which nginx reads the configuration.
@@ -25,6 +27,7 @@ func Parse(files Files, o Options) *proxy.Config {
 	r := &reader{
 		files: files, config: &proxy.Config{},
 		sources: map[string]*source{}, refused: map[string]*refusal{}, lost: map[string]*refusal{}, faults: map[string][]proxy.Fault{},
+		words: map[string]crossplane.Directives{},
 	}
 	main := r.parse(o)
 	lower(r.config, main, r.order, r.stock, o)

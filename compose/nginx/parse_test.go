@@ -211,6 +211,11 @@ func TestFaults(t *testing.T) {
 		{"block in a map", "map $a $b { x { } }", `1:13 unexpected "{" [x in map]`},
 		{"no semicolon in a map", "map $a $b {\n x y\n z w; }", "2:2 invalid number of parameters [x in map]"},
 		{"words in a map", "map $a $b { hostnames; server 1; include_x y; default ''; }", ""},
+		{"a key twice", "map $a $b { x y; ~x y; ~x y; X z; }", `1:30 conflicting parameter "x" [X in map]`},
+		{"a default twice", "map $a $b { default y; DEFAULT y; default z; }", "1:35 duplicate default map parameter [default in map]"},
+		{"a key twice in geo", "geo $b { default a; 10.0.0.0/8 y; 10.0.0.0/8 z; }", ""},
+		{"a variable in a map", "map $a $b { default $API; }", `1:21 unknown "api" variable [default in http]`},
+		{"one that is captured", "map $a $b { ~^(?<API>x) $API; }", ""},
 		{"new directives", "server { early_hints $http2; } upstream a { zone a 1m; resolver 1.1.1.1; server x resolve; }", ""},
 	}
 	for _, test := range tests {
@@ -237,6 +242,7 @@ func TestFaultsOfMain(t *testing.T) {
 		{"no events", with("http { }"), "nginx.conf:0:0 no \"events\" section in configuration [ in main]", proxy.NoEvents},
 		{"no main file", tree{}, `:0:0 open() "/etc/nginx/nginx.conf" failed (2: No such file or directory) [ in main]`, proxy.IncludeMissing},
 		{"only a server", with("server { }"), `nginx.conf:1:1 "server" directive is not allowed here [server in main]`, proxy.WrongContext},
+		{"missing include of a map", with("events {} http { map $a $b {\n include x; } }"), `nginx.conf:2:2 open() "/etc/nginx/x" failed (2: No such file or directory) [include in map]`, proxy.IncludeMissing},
 		{"missing include", with("events {} http {\n include ./x.conf; }"), `nginx.conf:2:2 open() "/etc/nginx/x.conf" failed (2: No such file or directory) [include in http]`, proxy.IncludeMissing},
 		{"include that includes itself", loop, `b.conf:1:1 open() "/etc/nginx/a.conf" failed (24: Too many open files) [include in main]`, proxy.Syntax},
 	}
@@ -397,6 +403,13 @@ func TestTargets(t *testing.T) {
 		{"proxy_pass http://unix:/run/x.sock:$request_uri;", "http unix:/run/x.sock$request_uri"},
 		{"set $a x; " + strings.Repeat("set $a $a$a$a;", 9) + " proxy_pass http://$a;", "unknown: `$a` is only known when a request comes"},
 		{"set $a $a$a; proxy_pass http://$a;", "unknown: `$a` is only known when a request comes"},
+		{"set $a b; if ($a = b) { return 404; } if ($uri) { set $a c; } proxy_pass http://$a;", "http b:80 per request, http c:80 per request"},
+		{"set $a b; if ($uri) { set $a c; } if ($a = c) { return 404; } proxy_pass http://$a;", "http b:80 per request"},
+		{"set $a b; if ($uri) { set $a c; } if ($a = c) { set $d e; } proxy_pass http://$a;", "http b:80 per request, http c:80 per request"},
+		{`set $a b; if ($host ~ "^(?<a>c).x") { set $d e; } proxy_pass http://$a;`, "http b:80 per request, unknown: `$a` is only known when a request comes"},
+		{"set $a b; rewrite ^/(?<a>c)/ /; proxy_pass http://$a;", "http b:80 per request, unknown: `$a` is only known when a request comes"},
+		{"rewrite ^/x/(.*) /$1 break; proxy_pass http://app:80;", "http app:80"},
+		{"set $a b; auth_request_set $a $upstream_http_x; proxy_pass http://$a;", "unknown: `$upstream_http_x` is only known when a request comes"},
 	}
 	for _, test := range tests {
 		conf := "upstream group { server x; }\nserver { location /other { fastcgi_pass literal:9000; } location / { " + test.conf + " } }"
@@ -480,6 +493,35 @@ func TestSaid(t *testing.T) {
 	}
 }
 
+// A map may have entries in other files, which may be missing, wrong or unknown.
+func TestIncludedChoices(t *testing.T) {
+	for include, want := range map[string]string{
+		"b.map":          "http a:80 per request, http b:80 per request",
+		"[bc].map":       "http a:80 per request, unknown: `$b` is only known when a request comes, http b:80 per request, http c:80 per request; c.map:2:2 invalid number of parameters [y in map]",
+		"none*":          "http a:80 per request",
+		"twice.map":      "http a:80 per request, http b:80 per request; b.map:2:1 conflicting parameter \"x.org\" [x.org in map]",
+		"volume/b.map":   "http a:80 per request, unknown: `$b` is only known when a request comes",
+		"volume/*":       "http a:80 per request, unknown: `$b` is only known when a request comes",
+		"circle.map":     "http a:80 per request, unknown: `$b` is only known when a request comes",
+		"unbalanced.map": "http a:80 per request, unknown: `$b` is only known when a request comes; unbalanced.map:1:1 unexpected \"}\" [ in main]",
+	} {
+		files := stock("map $host $b {\n default a:80; include " + include + ";\n}\nserver { location / { proxy_pass http://$b; } }")
+		for name, text := range map[string]string{
+			"b": "# b\nx.org b:80;", "c": "\n y y z;\n~z c:80;", "twice": "include b.map;\ninclude b.map;", "circle": "include circle.map;", "unbalanced": "}",
+		} {
+			files["/etc/nginx/"+name+".map"] = text
+		}
+		c := parse(files)
+		got := describeTargets(allPasses(c)[0])
+		if len(c.Faults) > 0 {
+			got += "; " + describeFaults(c.Faults)
+		}
+		if got != want {
+			t.Errorf("%s\ngot  %s\nwant %s", include, got, want)
+		}
+	}
+}
+
 // The http and the stream module have variables of their own.
 func TestChoicesOfStream(t *testing.T) {
 	c := parse(with("events { }\nstream { map $ssl_preread_server_name $b { default a:443; x.org b:443; }\nserver { listen 443; ssl_preread on; proxy_pass $b; } }\n" +
@@ -502,12 +544,45 @@ func TestVariablesOfOtherBlocks(t *testing.T) {
 		{"set $a s; location / { set $a l; proxy_pass http://$a; }", "http l:80 per request"},
 		{"set $a s; location / { set $a l; location /x { proxy_pass http://$a; } }", "http s:80 per request"},
 		{"location / { set $a l; rewrite ^ /x; } location /x { proxy_pass http://$a; }", "http l:80 per request"},
+		{"server_name ~^(?<a>.*)$; location / { proxy_pass http://$a; } location /x { set $a l; }", "unknown: `$a` is only known when a request comes"},
+		{"set $a s; location ~ ^/(?<a>.*)$ { proxy_pass http://$a; }", "unknown: `$a` is only known when a request comes"},
 		{"listen 80; listen 443 ssl; location / { proxy_pass $scheme://a; }", "http a:80 per request, https a:443 per request"},
 	}
 	for _, test := range tests {
 		if got := describeTargets(allPasses(parse(stock("server { " + test.conf + " }")))[0]); got != test.want {
 			t.Errorf("%s\ngot  %s\nwant %s", test.conf, got, test.want)
 		}
+	}
+}
+
+// What Lua writes into a variable is not known.
+func TestVariablesOfLua(t *testing.T) {
+	const unknown = "unknown: `$a` is only known when a request comes"
+	tests := []struct{ conf, want string }{
+		{`location / { set $a ""; access_by_lua_block { ngx.var.a = "}" } proxy_pass http://$a; }`, unknown},
+		{`location / { set $a x; rewrite_by_lua_file /x.lua; proxy_pass http://$a; }`, unknown},
+		{`location / { set_by_lua_block $a { return "x" } proxy_pass http://$a; } location /x { set $a x; }`, unknown},
+		{`location / { set $a x; access_by_lua 'ngx.var["a"] = 1'; proxy_pass http://$a; }`, unknown},
+		{`access_by_lua_block { ngx.var.a = 1 } location / { set $a x; proxy_pass http://$a; }`, unknown},
+		{`location / { set $a x; access_by_lua_block { ngx.var.ab = 1 } proxy_pass http://$a; }`, "http x:80 per request"},
+		{`location /x { access_by_lua_block { ngx.var.a = 1 } } location / { set $a x; proxy_pass http://$a; }`, "http x:80 per request"},
+	}
+	for _, test := range tests {
+		c := Parse(stock("server { "+test.conf+" }").files(), Options{})
+		if got := describeTargets(allPasses(c)[0]); got != test.want || len(c.Faults) > 0 {
+			t.Errorf("%s\ngot  %s %v\nwant %s", test.conf, got, c.Faults, test.want)
+		}
+	}
+}
+
+func TestManyChoices(t *testing.T) {
+	var conf strings.Builder
+	for i := range 2 * maxValues {
+		fmt.Fprintf(&conf, "h%d a%d;\n", i, i)
+	}
+	targets := allPasses(parse(stock("map $host $b { " + conf.String() + "} server { location / { proxy_pass http://$b; } }")))[0].Targets
+	if last := targets[len(targets)-1]; len(targets) != maxValues+1 || last.Unknown == "" {
+		t.Errorf("%d targets, the last is %+v", len(targets), last)
 	}
 }
 

@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -20,7 +21,8 @@ type pass struct {
 // scope is what a pass needs to know of the blocks around it.
 type scope struct {
 	server   *serverScope
-	location []*node // directives of the pass's location
+	location []*node  // directives of the pass's location
+	captures []string // names of what its regular expression captures
 	inherited
 	noURI bool // it is a regular expression or has a name, so that nginx cannot replace a prefix
 }
@@ -31,7 +33,7 @@ type serverScope struct {
 	schemes   []string // what $scheme may be
 	udp       bool
 	maps      map[string][]choice
-	setting   []*node    // those of them that set variables; nil until it is asked for
+	setting   []*node    // those of them that write variables; nil until it is asked for
 	sets      *variables // what the server itself sets; likewise
 	elsewhere *variables // what its locations set, all together; likewise
 }
@@ -57,12 +59,16 @@ func (l *lowerer) pass(passes []*proxy.Pass, u *upstreams, n *node, around *scop
 
 // resolve finds every target of a pass.
 func (p *pass) resolve() {
-	for _, value := range p.values() {
+	values := p.values()
+	for _, value := range values {
 		t := p.upstreams.target(p, value)
 		if p.Variable && t.Host != "" && !hasWord(p.Value, t.Host) {
 			t.Said = p.said(p.Value, t.Host, maxSaid)
 		}
 		p.Targets = append(p.Targets, t)
+	}
+	if len(values) == maxValues {
+		p.Targets = append(p.Targets, proxy.Target{Value: p.Value, Unknown: fmt.Sprintf("`%s` may have more than %d values", p.Value, maxValues)})
 	}
 }
 
@@ -126,9 +132,14 @@ func (p *pass) values() []string {
 		return []string{p.Value}
 	}
 	known := newVariables(p.scope.server.variables(), p.scope.server.maps)
+	for _, name := range p.scope.captures {
+		known.own[name] = unknown(name)
+	}
 	known.run(p.scope.location)
+	known.overwrite(p.scope.server.setters())
+	known.overwrite(p.scope.location)
 	for _, name := range parts(p.Value) {
-		if name = strings.ToLower(name); name != "" && len(known.all(name)) == 0 && len(known.maps[name]) == 0 {
+		if name = strings.ToLower(name); name != "" && len(known.all(name)) == 0 {
 			known.add(name, p.scope.server.setElsewhere(name))
 		}
 	}
@@ -140,17 +151,22 @@ func (s *serverScope) variables() *variables {
 	if s.sets == nil {
 		s.sets = newVariables(nil, s.maps)
 		s.sets.own["scheme"] = s.schemes
+		for _, n := range s.nodes {
+			if n.Name == "server_name" {
+				s.sets.captured(n)
+			}
+		}
 		s.sets.run(s.nodes)
 	}
 	return s.sets
 }
 
-// setters are the server's own directives that set variables.
+// setters are the server's own directives that write variables.
 func (s *serverScope) setters() []*node {
 	if s.setting == nil {
 		s.setting = []*node{}
 		for _, n := range s.nodes {
-			if n.Name == "set" || n.Name == "if" {
+			if n.Name == "set" || n.Name == "if" || n.Name == "auth_request_set" || isLua(n) {
 				s.setting = append(s.setting, n)
 			}
 		}

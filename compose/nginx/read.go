@@ -36,6 +36,8 @@ type reader struct {
 	lost    map[string]*refusal // a file that a pattern names and that is not there, by the pattern
 	text    int                 // bytes opened so far
 
+	words map[string]crossplane.Directives // of each file that is included into a block of words
+
 	stock   bool // the image is the stock nginx, without modules of others
 	payload *crossplane.Payload
 	faults  map[string][]proxy.Fault // of each file, by line; taken out as the file is walked through
@@ -77,8 +79,8 @@ func (r *reader) parse(o Options) []*node {
 		return nil
 	}
 	r.payload = payload
-	r.collectFaults()
-	return r.walk(0, nil)
+	r.collectFaults(payload)
+	return r.walk(payload.Config[0].File, payload.Config[0].Parsed, nil)
 }
 
 // crossplane parses the main file and all that it includes.
@@ -225,13 +227,13 @@ func (r *reader) unchecked(what, why string) {
 }
 
 // collectFaults keeps what crossplane complains about, by file and line.
-func (r *reader) collectFaults() {
+func (r *reader) collectFaults(payload *crossplane.Payload) {
 	refused := map[string]*refusal{}
 	for _, refusal := range r.refused {
 		refused[refusal.Error()] = refusal
 	}
 	doubted := map[string]bool{} // files of which an error may lead to the next
-	for _, e := range r.payload.Errors {
+	for _, e := range payload.Errors {
 		var parse *crossplane.ParseError
 		if !errors.As(e.Error, &parse) {
 			continue
@@ -298,15 +300,14 @@ type node struct {
 
 // walk makes the nodes of one file, and of those that it includes in their places. Faults get their
 // place in the reading order on the way.
-func (r *reader) walk(index int, parent *node) []*node {
+func (r *reader) walk(file string, directives crossplane.Directives, parent *node) []*node {
 	if r.depth++; r.depth > maxDepth {
-		r.unchecked(r.payload.Config[index].File, fmt.Sprintf("files are included more than %d deep", maxDepth))
+		r.unchecked(file, fmt.Sprintf("files are included more than %d deep", maxDepth))
 		return nil
 	}
 	defer func() { r.depth-- }()
-	config := r.payload.Config[index]
-	w := walker{reader: r, file: config.File, source: r.sources[path.Clean(config.File)]}
-	nodes := w.nodes(config.Parsed, parent)
+	w := walker{reader: r, file: file, source: r.sources[path.Clean(file)]}
+	nodes := w.nodes(directives, parent)
 	w.passFaults(1 << 30)
 	return nodes
 }
@@ -328,15 +329,61 @@ func (w *walker) nodes(directives crossplane.Directives, parent *node) (nodes []
 			return nodes
 		}
 		if d.Directive == "include" && len(d.Args) == 1 {
+			if parent != nil && holdsWords(parent.Name) {
+				nodes = append(append(nodes, w.node(d, parent)), w.entries(d, parent)...)
+				continue
+			}
 			w.reportLost(d)
 			for _, index := range d.Includes {
-				nodes = append(nodes, w.walk(index, parent)...)
+				included := w.payload.Config[index]
+				nodes = append(nodes, w.walk(included.File, included.Parsed, parent)...)
 			}
 			continue
 		}
 		nodes = append(nodes, w.node(d, parent))
 	}
 	return nodes
+}
+
+// holdsWords says whether a block that may include files holds words, not directives. crossplane leaves
+// their includes alone.
+func holdsWords(block string) bool { return block == "map" || block == "geo" || block == "types" }
+
+// entries are what an include brings into a block of words.
+func (w *walker) entries(d *crossplane.Directive, parent *node) (nodes []*node) {
+	at := w.source.place(d.Line, "include")
+	for _, name := range w.included(d.Args[0]) {
+		if _, refused := w.load(name); refused != nil {
+			w.report(refused, proxy.Fault{Directive: "include", Context: parent.Name, Place: at, Order: w.order})
+			continue
+		}
+		if _, parsed := w.words[name]; !parsed {
+			w.words[name] = w.parseWords(name, parent.Name)
+		}
+		nodes = append(nodes, w.walk(name, w.words[name], parent)...)
+	}
+	w.reportLost(d)
+	return nodes
+}
+
+// parseWords parses a file that is included into a block of words.
+func (r *reader) parseWords(name, block string) crossplane.Directives {
+	begin := map[string]string{"map": "map a $a {", "geo": "geo $a {", "types": "types {"}[block]
+	payload, err := parseSafely(name, &crossplane.ParseOptions{
+		SingleFile: true, SkipDirectiveContextCheck: true, SkipDirectiveArgsCheck: true,
+		Open: func(string) (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader(begin + string(r.sources[name].text) + "\n}")), nil
+		},
+	})
+	if err != nil {
+		r.unchecked(name, err.Error())
+		return nil
+	}
+	r.collectFaults(payload)
+	if parsed := payload.Config[0].Parsed; len(parsed) > 0 {
+		return parsed[0].Block
+	}
+	return nil
 }
 
 // reportLost reports a file that an include's pattern names, but that cannot be opened: a link that

@@ -15,10 +15,7 @@ import (
 func (l *lowerer) unset(main []*node, stock bool) {
 	defined := map[string]bool{}
 	eachNode(main, func(n *node) { defines(n, defined, stock) })
-	eachNode(main, func(n *node) {
-		if !evaluates(n.Name) {
-			return
-		}
+	check := func(n *node) {
 		for i, arg := range n.Args {
 			for _, name := range parts(arg) {
 				lower := strings.ToLower(name)
@@ -34,6 +31,16 @@ func (l *lowerer) unset(main []*node, stock bool) {
 				}
 				l.config.Faults = append(l.config.Faults, f)
 			}
+		}
+	}
+	eachNode(main, func(n *node) {
+		switch {
+		case n.Name == "map":
+			for _, entry := range n.nodes {
+				check(entry)
+			}
+		case evaluates(n.Name):
+			check(n)
 		}
 	})
 }
@@ -56,6 +63,16 @@ func evaluates(name string) bool {
 
 var capture = regexp.MustCompile(`\(\?P?<(\w+)>`)
 
+// captures are the names of what regular expressions among a directive's words capture.
+func captures(n *node) (names []string) {
+	for _, arg := range append([]string{n.Name}, n.Args...) {
+		for _, m := range capture.FindAllStringSubmatch(arg, -1) {
+			names = append(names, strings.ToLower(m[1]))
+		}
+	}
+	return names
+}
+
 // defines adds the variables that a directive defines; where nginx may have been extended, those that it
 // names.
 func defines(n *node, defined map[string]bool, stock bool) {
@@ -66,10 +83,8 @@ func defines(n *node, defined map[string]bool, stock bool) {
 			}
 		}
 	}
-	for _, arg := range n.Args {
-		for _, m := range capture.FindAllStringSubmatch(arg, -1) {
-			defined[strings.ToLower(m[1])] = true
-		}
+	for _, name := range captures(n) {
+		defined[name] = true
 	}
 	if len(n.Args) == 0 {
 		return

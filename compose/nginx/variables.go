@@ -34,7 +34,8 @@ type choice struct {
 
 // choices are the values of each variable that a map, a geo or a split_clients of an http or stream block
 // makes, by name. What is chosen depends on the request (nginx.org, ngx_http_map_module and its like).
-func choices(nodes []*node) map[string][]choice {
+// complete says that everything was read.
+func choices(nodes []*node, complete bool) map[string][]choice {
 	all := map[string][]choice{}
 	for _, n := range nodes {
 		switch n.Name {
@@ -46,8 +47,12 @@ func choices(nodes []*node) map[string][]choice {
 			continue
 		}
 		name, fallback := strings.ToLower(strings.TrimPrefix(n.Args[len(n.Args)-1], "$")), false
+		all[name] = nil // of two maps of one variable the last counts
 		for _, entry := range n.nodes {
-			if len(entry.Args) == 1 && !slices.Contains([]string{"include", "proxy", "delete"}, entry.Name) {
+			switch {
+			case entry.Name == "include" && !complete:
+				all[name] = append(all[name], choice{text: "$" + name}) // there may be others
+			case len(entry.Args) == 1 && !slices.Contains([]string{"include", "proxy", "delete"}, entry.Name):
 				all[name] = append(all[name], choice{entry.Args[0], entry.place(0)})
 				fallback = fallback || entry.Name == "default" || entry.Name == "*"
 			}
@@ -66,10 +71,64 @@ func (v *variables) run(nodes []*node) {
 		switch {
 		case isSet(n):
 			v.own[variable(n)] = v.expand(n.Args[1])
+		case strings.HasPrefix(n.Name, "set_by_lua") && len(n.Args) > 0:
+			v.own[variable(n)] = unknown(variable(n))
 		case n.Name == "if":
+			v.captured(n)
 			v.maybe(n.nodes)
+			v.answered(n)
+		case n.Name == "rewrite":
+			v.captured(n)
 		}
 	}
+}
+
+// captured adds what a regular expression may put into variables, which is known only when a request comes.
+func (v *variables) captured(n *node) {
+	for _, name := range captures(n) {
+		v.add(name, unknown(name))
+	}
+}
+
+// unknown is the value of a variable that is not known: it stays as it is written.
+func unknown(name string) []string { return []string{"$" + name} }
+
+// answered takes away the value for which an if answers itself: if ($backend = none) { return 404; }
+func (v *variables) answered(n *node) {
+	if len(n.Args) != 3 || n.Args[1] != "=" || !strings.HasPrefix(n.Args[0], "$") || find(n.nodes, "return") == nil {
+		return
+	}
+	name := variable(n)
+	if rest := slices.DeleteFunc(slices.Clone(v.all(name)), func(s string) bool { return s == n.Args[2] }); len(rest) > 0 {
+		v.own[name] = rest
+	}
+}
+
+// overwrite follows what is written into variables behind the rewrite phase: by the answer of auth_request,
+// and by Lua, whose values are not known.
+func (v *variables) overwrite(nodes []*node) {
+	for _, n := range nodes {
+		switch {
+		case n.Name == "auth_request_set" && len(n.Args) == 2 && strings.HasPrefix(n.Args[0], "$"):
+			v.own[variable(n)] = v.expand(n.Args[1])
+		case isLua(n):
+			for s := v; s != nil; s = s.outer {
+				for name := range s.own {
+					if name != "scheme" && luaWrites(n, name) {
+						v.own[name] = unknown(name)
+					}
+				}
+			}
+		}
+	}
+}
+
+func isLua(n *node) bool { return strings.Contains(n.Name, "_by_lua") && len(n.Args) > 0 }
+
+// luaWrites says whether a Lua directive may write a variable: ngx.var.name = value.
+func luaWrites(n *node, name string) bool {
+	text := n.Args[len(n.Args)-1]
+	return strings.HasSuffix(n.Name, "_file") || strings.Contains(text, "ngx.var[") || hasWord(text, "ngx.var."+name)
 }
 
 // maybe adds what sets give that a request may or may not pass through, as those of an if.
@@ -100,12 +159,23 @@ func (v *variables) add(name string, values []string) {
 	v.own[name] = all
 }
 
-// all gives the known values of a variable.
+// all gives the known values of a variable. What a set gives counts before what a map gives.
 func (v *variables) all(name string) []string {
-	if values, set := v.own[name]; set || v.outer == nil {
-		return values
+	for s := v; s != nil; s = s.outer {
+		if values, set := s.own[name]; set {
+			return values
+		}
 	}
-	return v.outer.all(name)
+	if len(v.maps[name]) == 0 {
+		return nil
+	}
+	v.own[name] = nil // maps may lead in a circle
+	var given []string
+	for _, c := range v.maps[name] {
+		given = append(given, v.expand(c.text)...) // nginx fills variables in when it uses the value
+	}
+	v.add(name, given)
+	return v.own[name]
 }
 
 // isSet says whether a directive is a well-formed set.
@@ -113,8 +183,8 @@ func isSet(n *node) bool {
 	return n.Name == "set" && len(n.Args) == 2 && strings.HasPrefix(n.Args[0], "$")
 }
 
-// variable is the name that a set sets. nginx does not tell capitals apart in it.
-func variable(n *node) string { return strings.ToLower(n.Args[0][1:]) }
+// variable is the name in the first argument of a set or an if. nginx does not tell capitals apart in it.
+func variable(n *node) string { return strings.ToLower(strings.TrimPrefix(n.Args[0], "$")) }
 
 // expand gives every value that a text with variables may have.
 func (v *variables) expand(text string) []string {
@@ -132,26 +202,10 @@ func (v *variables) expand(text string) []string {
 	return results
 }
 
-// mapped gives the values that a map gives to a variable. They may have variables in them, which nginx fills
-// in when it uses the value.
-func (v *variables) mapped(name string) []string {
-	if len(v.maps[name]) > 0 {
-		v.own[name] = nil // maps may lead in a circle
-		for _, c := range v.maps[name] {
-			v.add(name, v.expand(c.text))
-		}
-	}
-	return v.own[name]
-}
-
 // of gives the values of a variable that are worth following. An empty value, or 0, is what an author sets
 // first and replaces or asks for in an if: it counts only where there is no other.
 func (v *variables) of(name string) []string {
-	name = strings.ToLower(name)
-	values := v.all(name)
-	if _, met := v.own[name]; !met && len(values) == 0 {
-		values = v.mapped(name)
-	}
+	values := v.all(strings.ToLower(name))
 	unset := func(s string) bool { return s == "" || s == "0" }
 	if !slices.ContainsFunc(values, unset) {
 		return values
