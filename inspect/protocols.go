@@ -149,8 +149,8 @@ func imageSpeaks(svc *compose.Service) (p protocol) {
 	return p
 }
 
-// serverCommands are programs that speak one protocol whatever they are told. The first group of a
-// pattern is the program.
+// serverCommands are programs that speak one protocol whatever they are told; the first group of a
+// pattern is what says so.
 var serverCommands = []struct {
 	program *regexp.Regexp
 	speaks  string
@@ -162,45 +162,45 @@ var serverCommands = []struct {
 var (
 	uwsgiProgram = regexp.MustCompile(`(?:^|[\s/;&"'])uwsgi\s`)
 	uwsgiSocket  = regexp.MustCompile(`\s--?(http|http-socket|http11-socket|https|https-socket|socket|s|uwsgi-socket)[= ]["']?(?:[\w.*\[\]-]*:)(\d{2,5})\b`)
-	ownSettings  = regexp.MustCompile(`--certfile|--keyfile|--ssl|--tls|--https|-c |--config|\bssl:|openssl`)
+	mayEncrypt   = regexp.MustCompile(`(?i)https|ssl|tls|cert|keyfile|-c |--config`)
 )
 
 // commandSpeaks says what a service speaks by the command that it is started with.
-func commandSpeaks(svc *compose.Service, port int) protocol {
+func commandSpeaks(svc *compose.Service, port int) (p protocol) {
 	line := strings.Join(svc.Start(), " ")
-	p := protocol{sure: Likely, source: "compose", text: line}
 	switch {
 	case strings.Contains(line, "protocol"): // it is told which
-		return protocol{}
+		return p
 	case uwsgiProgram.MatchString(line):
-		return p.ofUWSGI(port)
+		return uwsgiSpeaks(line, port)
 	}
 	for _, server := range serverCommands {
-		if !server.program.MatchString(line) {
+		m := server.program.FindStringSubmatch(line)
+		if m == nil {
 			continue
 		}
 		if p.name != "" {
 			return protocol{} // several are started
 		}
-		p.name = server.speaks
+		p = protocol{name: server.speaks, sure: Likely, source: "compose", text: "its command: " + m[1]}
 	}
-	if p.name == "http" && !ownSettings.MatchString(line) {
+	if p.name == "http" && !mayEncrypt.MatchString(line) {
 		p.tls = plain
 	}
 	return p
 }
 
-// ofUWSGI is what uwsgi speaks on a port, where its command says that.
-func (p protocol) ofUWSGI(port int) protocol {
-	for _, m := range uwsgiSocket.FindAllStringSubmatch(p.text, -1) {
+// uwsgiSpeaks says what uwsgi speaks on a port, where its command says that.
+func uwsgiSpeaks(line string, port int) protocol {
+	for _, m := range uwsgiSocket.FindAllStringSubmatch(line, -1) {
 		if m[2] != strconv.Itoa(port) {
 			continue
 		}
-		p.name, p.tls = "uwsgi", plain
+		p := protocol{name: "uwsgi", tls: plain, sure: Likely, source: "compose", text: "its command: uwsgi " + strings.TrimSpace(m[0])}
 		if strings.HasPrefix(m[1], "http") {
 			p.name = "http"
 		}
-		if m[1] == "https" || m[1] == "https-socket" {
+		if strings.HasPrefix(m[1], "https") {
 			p.tls = secure
 		}
 		return p

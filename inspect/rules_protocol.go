@@ -154,7 +154,7 @@ php: {volumes: ["./src:/var/www/html"]}
 		}
 		p := imageSpeaks(svc)
 		dir, said := scriptDirectory(c.Route.Pass)
-		if p.name != "fastcgi" || dir == "" || slices.ContainsFunc(svc.Mounts, func(m compose.Mount) bool { return below(dir, m.Target) || below(m.Target, dir) }) {
+		if p.name != "fastcgi" || dir == "" || mountsAround(svc, dir) {
 			return nil
 		}
 		there := mountedAs(svc, c.Proxy.Service, dir)
@@ -221,6 +221,11 @@ func (c *Case) askIn(svc *compose.Service, said proxy.Param, dir string) Edit {
 func below(p, dir string) bool {
 	dir = strings.TrimSuffix(dir, "/")
 	return p == dir || strings.HasPrefix(p, dir+"/")
+}
+
+// mountsAround says whether a service has anything mounted at a directory, above or below it.
+func mountsAround(svc *compose.Service, dir string) bool {
+	return slices.ContainsFunc(svc.Mounts, func(m compose.Mount) bool { return below(dir, m.Target) || below(m.Target, dir) })
 }
 
 // mountOf is the mount of a service that brings a directory, and the rest of its path below that.

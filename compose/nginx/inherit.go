@@ -14,9 +14,9 @@ import (
 // inherited is what a block takes over from the one around it, unless it says otherwise itself.
 type inherited struct {
 	resolver *proxy.Resolver
-	tls      bool // listens are for TLS, by the old "ssl on;"
-	http2    bool // listens speak HTTP/2 too, by "http2 on;"
-	root     string
+	tls      bool   // listens are for TLS, by the old "ssl on;"
+	http2    bool   // listens speak HTTP/2 too, by "http2 on;"
+	root     string // the directory of files, as written; empty: nobody says, or an alias does
 	settings [len(kinds)]*settings
 }
 
