@@ -29,7 +29,7 @@ func (s *Stack) lower(project *types.Project) {
 			Full:     n.Name,
 			External: bool(n.External),
 			Internal: n.Internal,
-			IPv6:     n.EnableIPv6 != nil && *n.EnableIPv6,
+			IPv6:     hasIPv6(n),
 			Driver:   n.Driver,
 			Subnets:  subnets(n.Ipam),
 			Place:    s.At("networks", name),
@@ -43,6 +43,16 @@ func (s *Stack) lower(project *types.Project) {
 		s.Services[name] = s.service(project, name, config)
 		s.Services[name].Disabled = true
 	}
+}
+
+// hasIPv6 says whether a network is told to have IPv6. One that is told nothing has what the daemon gives
+// all of its networks.
+func hasIPv6(n types.NetworkConfig) bool {
+	if n.EnableIPv6 != nil {
+		return *n.EnableIPv6
+	}
+	on, _ := strconv.ParseBool(n.DriverOpts["com.docker.network.enable_ipv6"])
+	return on
 }
 
 // subnets are those that the files give a network. The gateway is the first address unless they say so.

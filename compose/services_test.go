@@ -148,7 +148,7 @@ services:
 networks:
   front: {internal: true, driver: overlay}
   outer: {external: true, name: proxy-net}
-  unused: {name: mine}
+  unused: {name: mine, driver_opts: {com.docker.network.enable_ipv6: "true"}}
 `))
 	check(t, s.Services["a"].Networks, []Attachment{{"default", nil, "", at(3, 3)}})
 	check(t, s.Services["b"].Networks, []Attachment{{"front", []string{"www"}, "10.0.0.2", at(7, 7)}, {"outer", nil, "", at(8, 7)}})
@@ -159,7 +159,7 @@ networks:
 		"default": {"default", "shop_default", false, false, "", nil, false, at(11, 1)},
 		"front":   {"front", "shop_front", false, true, "overlay", nil, false, at(12, 3)},
 		"outer":   {"outer", "proxy-net", true, false, "", nil, false, at(13, 3)},
-		"unused":  {"unused", "mine", false, false, "", nil, false, at(14, 3)},
+		"unused":  {"unused", "mine", false, false, "", nil, true, at(14, 3)},
 	})
 }
 

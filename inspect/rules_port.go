@@ -60,7 +60,7 @@ listen [::]:80;`,
 			return nil
 		}
 		listen := inner.listens()[at]
-		return c.finding(c.sure(), Status502, "%s listens on port %d for IPv6 only, and its networks have none", svc.Name, b.Port).
+		return c.finding(c.sureOfIPv4(svc), Status502, "%s listens on port %d for IPv6 only, and its networks have none", svc.Name, b.Port).
 			with("nginx", "listen [%s]:%d", listen.Address, b.Port).
 			near(listen.Place, "where it listens").
 			fix("listen on IPv4, too: listen %d;", b.Port).
@@ -78,6 +78,15 @@ func (f *facts) hasIPv6(svc *compose.Service) bool {
 		n := f.stack.Networks[a.Network]
 		return n == nil || n.IPv6 || n.External
 	})
+}
+
+// sureOfIPv4 is how sure it is that a service has no address of IPv6, where hasIPv6 says so: a daemon may be
+// told to give its networks some.
+func (f *facts) sureOfIPv4(svc *compose.Service) Confidence {
+	if len(f.running(f.namespace(svc).Name)) > 0 {
+		return Proven
+	}
+	return Likely
 }
 
 var upstreamPortMismatch = &Rule{

@@ -258,6 +258,9 @@ are refused before nginx sees them: a browser says "connection refused" or "rese
 			f.fix("listen on IPv4, too: listen %d;", port.Target).near(at.Place, "where it listens").
 				edit(insertBefore(c.stack.Sources, at.Place, fmt.Sprintf("listen %d;", port.Target)))
 			listens = nil
+			if c.sureOfIPv4(c.Proxy.Service) == Likely {
+				f.Confidence = Likely
+			}
 		}
 		f.Place, f.subject = port.Place, strconv.Itoa(port.Target)
 		if served {
