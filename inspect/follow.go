@@ -15,7 +15,7 @@ func (j *judge) followProxies() {
 	for _, w := range j.routes {
 		byRoute[w.route] = w
 	}
-	for range j.proxies { // a chain is at most as long as there are proxies
+	for range 2 * len(j.proxies) { // a chain has each proxy at most twice: what is asked first, and the pass
 		changed := false
 		for _, w := range j.routes {
 			changed = j.follow(w, byRoute) || changed
@@ -26,25 +26,42 @@ func (j *judge) followProxies() {
 	}
 }
 
-// follow takes over what becomes of requests behind a route's backends: where all of them lead to a
-// broken route, it is broken; where some do, it is at risk.
+// follow takes over what becomes of requests behind a route's backends, and of the request that
+// auth_request makes first: nginx answers 500 where that fails.
 func (j *judge) follow(w *walked, byRoute map[*compose.Route]*walked) (changed bool) {
 	if w.verdict == VerdictBroken || w.verdict == VerdictLikelyBroken {
 		return false
 	}
+	var first, next []*walked
+	for _, r := range askedFirst(w.route) {
+		first = append(first, byRoute[r])
+	}
+	for _, b := range w.backends {
+		if !b.down() {
+			next = append(next, byRoute[j.innerRoute(w.route, b.Backend)])
+		}
+	}
+	changed = j.depend(w, first)
+	if w.fails() {
+		w.status = Status500
+		return true
+	}
+	return j.depend(w, next) || changed
+}
+
+// depend takes over the verdict of routes of which one serves each request: where all of them are broken
+// the route is, where some are it is at risk. Nil is one that answers, as far as is known.
+func (j *judge) depend(w *walked, on []*walked) (changed bool) {
 	var broken []*walked
 	answering := 0
-	for _, b := range w.backends {
-		inner := byRoute[j.innerRoute(w.route, b.Backend)]
+	for _, inner := range on {
 		if inner != nil && inner.verdict == VerdictAtRisk && w.verdict == VerdictOK {
 			w.verdict, changed = VerdictAtRisk, true
 			j.concerns(w, inner, func(f *Finding) bool { return f.Severity == Warning && !f.breaks() })
 		}
-		switch {
-		case b.down():
-		case inner != nil && inner != w && inner.fails():
+		if inner != nil && inner != w && inner.fails() {
 			broken = append(broken, inner)
-		default:
+		} else {
 			answering++
 		}
 	}
@@ -59,6 +76,21 @@ func (j *judge) follow(w *walked, byRoute map[*compose.Route]*walked) (changed b
 		j.concerns(w, inner, (*Finding).breaks)
 	}
 	return true
+}
+
+// askedFirst are the routes of the location that auth_request asks before it lets a request through.
+func askedFirst(r *compose.Route) (all []*compose.Route) {
+	if r.Pass.Auth == "" {
+		return nil
+	}
+	path, _, _ := strings.Cut(r.Pass.Auth, "?")
+	loc := locationFor(r.Server.Locations, path)
+	for _, other := range r.Proxy.Routes {
+		if loc != nil && other.Location == loc && other.Listen == r.Listen {
+			all = append(all, other)
+		}
+	}
+	return all
 }
 
 // concerns adds a route to the findings about the one that it leads to.

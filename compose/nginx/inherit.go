@@ -17,6 +17,7 @@ type inherited struct {
 	tls      bool   // listens are for TLS, by the old "ssl on;"
 	http2    bool   // listens speak HTTP/2 too, by "http2 on;"
 	root     string // the directory of files, as written; empty: nobody says, or an alias does
+	auth     string // what auth_request asks first; empty: nothing
 	settings [len(kinds)]*settings
 }
 
@@ -41,6 +42,10 @@ func (i inherited) in(nodes []*node) inherited {
 			i.root = n.Args[0]
 		case n.Name == "alias":
 			i.root = ""
+		case n.Name == "auth_request" && len(n.Args) == 1:
+			if i.auth = n.Args[0]; i.auth == "off" {
+				i.auth = ""
+			}
 		}
 	}
 	for k, kind := range kinds {

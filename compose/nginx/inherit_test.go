@@ -80,3 +80,17 @@ func TestHTTPVersion(t *testing.T) {
 		}
 	}
 }
+
+func TestAuth(t *testing.T) {
+	for conf, want := range map[string]string{
+		"server { location / { proxy_pass http://a; } }":                                                      "",
+		"server { auth_request /a; location / { proxy_pass http://a; } }":                                     "/a",
+		"auth_request /a; server { location / { auth_request /b; location /c { proxy_pass http://a; } } }":    "/b",
+		"auth_request /a; server { location / { auth_request off; proxy_pass http://a; } }":                   "",
+		"auth_request off; server { location / { if ($uri) { proxy_pass http://a; } auth_request /offer; } }": "/offer",
+	} {
+		if got := allPasses(parse(stock(conf)))[0].Auth; got != want {
+			t.Errorf("%s: %q, want %q", conf, got, want)
+		}
+	}
+}

@@ -47,7 +47,7 @@ func (l *lowerer) pass(passes []*proxy.Pass, u *upstreams, n *node, around *scop
 	under := around.of(n.Name)
 	p := &proxy.Pass{
 		Place: n.place(0), Order: n.Order, Directive: n.Name, Value: n.Args[0], Within: within,
-		Variable: strings.Contains(n.Args[0], "$"), Resolver: around.resolver, Root: around.root,
+		Variable: strings.Contains(n.Args[0], "$"), Resolver: around.resolver, Root: around.root, Auth: around.auth,
 		Sent: under.sent, Forgotten: under.forgotten, Timeouts: under.effective(u.stream),
 	}
 	if n.Name == "proxy_pass" && !u.stream {

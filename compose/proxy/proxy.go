@@ -157,6 +157,7 @@ type Pass struct {
 	HTTPVersion string  // that proxy_pass asks in: "1.0", "1.1", "2"; empty for the others
 	Timeouts    Timeouts
 	Root        string // the directory of files around it, as written; empty: the image's, or an alias
+	Auth        string // the path that is asked first whether a request may pass; empty: none
 }
 
 // Param is a header or parameter that a pass sends.
