@@ -126,3 +126,37 @@ func TestReplicas(t *testing.T) {
 		})
 	}
 }
+
+// Whether a proxy waits for an api with a health check; edge's depends_on, and what else there is.
+func TestDependsOnNotReady(t *testing.T) {
+	const check = "healthcheck: {test: curl -f localhost}"
+	for _, test := range []struct{ waits, api, others, want string }{
+		{"[api]", check, "", "likely"},
+		{"{api: {condition: service_started}}", check, "", "likely"},
+		{"{api: {condition: service_healthy}}", check, "", ""},
+		{"[api]", "restart: always", "", ""},
+		{"[api]", "healthcheck: {disable: true}", "", ""},
+		{"[api, web]", check, "  web: {image: x, depends_on: [api]}\n", "likely"},
+		{"[api, web]", check, "  web: {image: x, depends_on: {api: {condition: service_healthy}}}\n", ""},
+		{"[api]", check, "  web: {image: x, depends_on: {api: {condition: service_healthy}}}\n", "likely"},
+		{"[api]", "volumes: ['./web.conf:/etc/nginx/conf.d/default.conf'], " + check, "", ""}, // an nginx is fast
+	} {
+		image := "x"
+		if strings.Contains(test.api, "web.conf") {
+			image = "nginx"
+		}
+		stack := load(t, map[string]string{
+			"compose.yaml": "name: shop\nservices:\n" + strings.Replace(edge, "}", ", depends_on: "+test.waits+"}", 1) + "  api: {image: " + image + ", " + test.api + "}\n" + test.others,
+			"nginx.conf":   server(pass("/", "http://api:8000")), "web.conf": "server { listen 8000; return 200; }",
+		})
+		got := ""
+		for _, f := range judged(stack, nil).Findings {
+			if f.Rule == dependsOnNotReady {
+				got = string(f.Confidence)
+			}
+		}
+		if got != test.want {
+			t.Errorf("%s, %s, %s: %q, want %q", test.waits, test.api, test.others, got, test.want)
+		}
+	}
+}

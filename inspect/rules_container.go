@@ -321,15 +321,21 @@ api: {healthcheck: {test: curl -f http://localhost:8000/}}`,
 }
 
 // unready are the upstreams that a proxy waits for only until they are started, although a health check
-// could tell when they are ready.
+// could tell when they are ready. An nginx is, as soon as it is started.
 func (f *facts) unready(p *compose.Proxy) []*compose.Service {
 	if all, known := f.early[p]; known {
 		return all
 	}
+	waited := map[string]bool{} // by something that the proxy waits for
+	for _, svc := range f.services {
+		for _, d := range svc.DependsOn {
+			waited[d.Service] = waited[d.Service] || d.Condition == "service_healthy" && f.dependsOn(p.Service, svc)
+		}
+	}
 	var all []*compose.Service
 	for _, d := range p.Service.DependsOn {
 		svc := f.stack.Services[d.Service]
-		if svc != nil && d.Condition == "service_started" && len(svc.Healthcheck) > 0 {
+		if svc != nil && d.Condition == "service_started" && len(svc.Healthcheck) > 0 && f.ownNginx(svc) == nil && !waited[svc.Name] {
 			all = append(all, svc)
 		}
 	}

@@ -282,7 +282,7 @@ networks: {backend: {internal: true}, frontend: {}}`,
 // the files, which do not say it of external networks.
 func (c *Case) allInternal(svc *compose.Service) bool {
 	if boxes := c.running(svc.Name); len(boxes) > 0 {
-		return !slices.ContainsFunc(boxes[0].Endpoints, func(e Endpoint) bool {
+		return len(boxes[0].Endpoints) > 0 && !slices.ContainsFunc(boxes[0].Endpoints, func(e Endpoint) bool {
 			n := c.snap.Networks[e.Network]
 			return n == nil || !n.Internal
 		})
