@@ -108,12 +108,14 @@ func (b *builder) read(config *types.BuildConfig) ([]byte, error) {
 	b.file = b.stack.name(host)
 	for _, name := range []string{host + ".dockerignore", filepath.Join(b.context, ".dockerignore")} {
 		text, err := readRegular(filepath.Dir(name), name)
-		if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		patterns, err := ignorefile.ReadAll(bytes.NewReader(text))
 		if err == nil {
-			b.ignored, _ = patternmatcher.New(patterns)
+			b.ignored, err = ignored(text)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("its %s cannot be read: %w", b.stack.name(name), withoutPath(err))
 		}
 		break
 	}
@@ -123,10 +125,36 @@ func (b *builder) read(config *types.BuildConfig) ([]byte, error) {
 	}
 	text, err := readRegular(filepath.Dir(host), host)
 	if err != nil {
-		return nil, fmt.Errorf("its Dockerfile %s cannot be read", b.file)
+		return nil, fmt.Errorf("its Dockerfile %s cannot be read: %w", b.file, withoutPath(err))
 	}
 	b.stack.Sources.Add(b.file, text)
 	return text, nil
+}
+
+// Bounds of a .dockerignore: each pattern becomes a regular expression.
+const (
+	maxIgnored = 1000 // patterns
+	maxPattern = 4096 // bytes of one, as of any path
+)
+
+// ignored are the patterns of a .dockerignore.
+func ignored(text []byte) (*patternmatcher.PatternMatcher, error) {
+	patterns, err := ignorefile.ReadAll(bytes.NewReader(readable(text)))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(patterns) > maxIgnored:
+		return nil, fmt.Errorf("it has more than %d patterns", maxIgnored)
+	case slices.ContainsFunc(patterns, func(p string) bool { return len(p) > maxPattern }):
+		return nil, fmt.Errorf("it has a pattern of more than %d bytes", maxPattern)
+	}
+	return patternmatcher.New(patterns)
+}
+
+// readable is a text without bytes that are none: the parsers would complain about these on standard error.
+func readable(text []byte) []byte {
+	const none = "\uFFFD"
+	return bytes.ReplaceAll(bytes.ToValidUTF8(text, []byte(none)), []byte{0}, []byte(none))
 }
 
 // parse takes the Dockerfile apart. A panic of the parser is an error like any other.
@@ -136,7 +164,7 @@ func (b *builder) parse(text []byte) (err error) {
 			err = fmt.Errorf("%s cannot be parsed: %v", b.file, p)
 		}
 	}()
-	result, err := parser.Parse(bytes.NewReader(text))
+	result, err := parser.Parse(bytes.NewReader(readable(text)))
 	if err != nil {
 		return fmt.Errorf("%s cannot be parsed: %w", b.file, err)
 	}

@@ -64,7 +64,7 @@ func (t hostTree) open(rel string) (*nginx.File, error) {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errDirectory):
 		return nil, err
 	}
-	return nil, &nginx.UnknownError{Why: err.Error()}
+	return nil, &nginx.UnknownError{Why: withoutPath(err).Error()}
 }
 
 func (t hostTree) list(rel string) (names []string, err error) {
@@ -182,6 +182,14 @@ func (t stageTree) list(rel string) ([]string, error) {
 
 // maxConfigFile is the most that is read of one configuration file, in bytes.
 const maxConfigFile = 8 << 20
+
+// withoutPath is an error of a file without the file's path on this machine.
+func withoutPath(err error) error {
+	if of, ok := errors.AsType[*fs.PathError](err); ok {
+		return of.Err
+	}
+	return err
+}
 
 var errDirectory = errors.New("it is a directory")
 

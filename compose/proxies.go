@@ -314,6 +314,8 @@ func (s *Stack) noProxy() error {
 			hidden = append(hidden, fmt.Sprintf("%s (profile %s)", name, strings.Join(svc.Profiles, ", ")))
 		case why != "":
 			looked = append(looked, name+" runs nginx but passes nothing on")
+		case svc.Build != nil && svc.Build.Base == "" && svc.Build.files.unknown != "":
+			looked = append(looked, svc.Build.files.unknown)
 		case svc.Build != nil && svc.Image == "":
 			looked = append(looked, name+" is built from a Dockerfile")
 		default:

@@ -189,7 +189,7 @@ func TestNoProxy(t *testing.T) {
 		want     []string // in error and hint
 	}{
 		"none":             {"  api: {image: 'x:1'}\n", nil, []string{"api runs x:1", "--proxy NAME"}},
-		"built":            {"  api: {build: .}\n", nil, []string{"api is built from a Dockerfile", "--proxy NAME"}},
+		"built":            {"  api: {build: .}\n", nil, []string{"the image of api is built, and its Dockerfile Dockerfile cannot be read", "--proxy NAME"}},
 		"passes nothing":   {"  edge: {image: nginx}\n", nil, []string{"edge runs nginx but passes nothing on"}},
 		"all in order":     {"  b: {image: y}\n  a: {image: x}\n", nil, []string{"a runs x, b runs y"}},
 		"disabled":         {own + off + "  api: {image: x}\n", nil, []string{"a profile disables edge (profile web, full)", "--profile"}},
