@@ -39,6 +39,7 @@ func main() {
 	log.SetOutput(io.Discard) // net/http reports broken daemons there, in their own words
 	ballast := make([]byte, 64<<20)
 	debug.SetGCPercent(50)
+	debug.SetMemoryLimit(200 << 20) // beyond any project that is meant: garbage matters more than time then
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // so that a second signal ends the program at once
 	code := run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)

@@ -81,7 +81,7 @@ func (s *Stack) hostFiles(dir string, skip func(string) bool) *container {
 }
 
 func (s *Stack) newContainer() *container {
-	return &container{name: s.name, sources: s.Sources, looks: &s.looks, opened: map[string]bool{}, missing: map[string]BadMount{}}
+	return &container{name: s.name, sources: s.Sources, looks: &s.looks, made: &s.made, opened: map[string]bool{}, missing: map[string]BadMount{}}
 }
 
 // clone is a file system that begins like another.

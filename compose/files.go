@@ -21,6 +21,7 @@ type container struct {
 	name    func(string) string // what places call a host path
 	sources Sources
 	looks   *int // into layers so far, of all containers together
+	made    *int // bytes of files that were rendered so far, of all containers together
 
 	opened  map[string]bool     // container paths that nginx read
 	missing map[string]BadMount // mounts that nginx needs whose source is not what it has to be, by target

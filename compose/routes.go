@@ -65,7 +65,7 @@ func eachLocation(locations []*proxy.Location, visit func(*proxy.Location)) {
 }
 
 // maxRoutes bounds the routes of one proxy: a few lines with ranges of ports can ask for millions.
-const maxRoutes = 50_000
+const maxRoutes = 20_000
 
 // way is a listen of a server and the published ports that lead to it.
 type way struct {

@@ -31,6 +31,7 @@ type Stack struct {
 	places places        // of every key and item of the Compose files
 	env    types.Mapping // what Compose fills in in them
 	looks  int           // into layers of containers so far
+	made   int           // bytes of files that were rendered so far
 }
 
 // Namespace is the service whose network a service uses: itself, or the one that its network_mode

@@ -177,15 +177,22 @@ func (r *runner) rendering(template string, filter *regexp.Regexp) tree {
 	if err != nil { // it is a device, or larger than any configuration
 		return unknownTree(template + ": " + err.Error())
 	}
+	if *r.files.made > maxRendered {
+		return unknownTree(fmt.Sprintf("the templates together become larger than %d MB", maxRendered>>20))
+	}
 	text, fits := rendered(*f, r.values, func(name string) bool {
 		_, set := r.values[name]
 		return set && filter.MatchString(name)
 	})
+	*r.files.made += len(text.Text)
 	if !fits {
 		return unknownTree(fmt.Sprintf("what %s becomes is larger than %d MB", template, maxConfigFile>>20))
 	}
 	return textTree{text}
 }
+
+// maxRendered bounds what all templates become, in bytes.
+const maxRendered = 16 << 20
 
 // maxNested is how deep folders of templates are looked into.
 const maxNested = 8

@@ -8,8 +8,11 @@ import (
 	"why502/compose/proxy"
 )
 
-// maxPorts bounds the ports of one range that are listed.
-const maxPorts = 1000
+// Bounds of the ports that are listed.
+const (
+	maxPorts   = 1000   // of one range
+	maxListens = 20_000 // of all servers
+)
 
 // listens gives what a server accepts connections on: port 80 where an http server does not say.
 func (l *lowerer) listens(u *upstreams, n *node, around inherited) []proxy.Listen {
@@ -55,9 +58,13 @@ func (l *lowerer) listen(n *node, around inherited) []proxy.Listen {
 		})
 	}
 	var all []proxy.Listen
-	for port := first; port <= min(last, first+maxPorts); port++ {
+	for port := first; port <= min(last, first+maxPorts) && (l.ports < maxListens || port == first); port++ {
 		listen.Port = port
 		all = append(all, listen)
+		l.ports++
+	}
+	if len(all) <= last-first {
+		l.config.Unchecked = append(l.config.Unchecked, proxy.Unchecked{What: "listen " + n.Args[0], Why: "these are more ports than can be followed"})
 	}
 	return all
 }

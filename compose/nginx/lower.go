@@ -15,6 +15,7 @@ type lowerer struct {
 	http, stream *upstreams
 	passes       []*pass // all of them: where they lead to is known when all groups are
 	last         int     // the order of what nginx checks when it has read everything
+	ports        int     // that servers listen on so far
 	httpVersion  string  // that proxy_pass asks in where nothing is said
 }
 
@@ -43,9 +44,11 @@ func lower(config *proxy.Config, main []*node, last int, stock bool, o Options) 
 
 // fault records what nginx refuses although each directive by itself is right.
 func (l *lowerer) fault(n *node, context string, order int, text string) {
-	l.config.Faults = append(l.config.Faults, proxy.Fault{
-		Text: text, Directive: n.Name, Context: context, Place: n.Place, Order: order,
-	})
+	if len(l.config.Faults) < maxFaults {
+		l.config.Faults = append(l.config.Faults, proxy.Fault{
+			Text: text, Directive: n.Name, Context: context, Place: n.Place, Order: order,
+		})
+	}
 }
 
 // module lowers what stands in the http or the stream block. Where those stand in the wrong place,

@@ -18,10 +18,10 @@ import (
 // Bounds of what is read: far beyond any configuration that is meant, and small enough that one
 // that is not meant (a data file, includes that multiply) does no harm.
 const (
-	maxText       = 32 << 20 // bytes of all files together
+	maxText       = 16 << 20 // bytes of all files together
 	maxDepth      = 200      // blocks in blocks: crossplane recurses
 	maxWord       = 64 << 10 // bytes of one word: crossplane takes the square of it
-	maxDirectives = 1 << 20  // what is included several times counts each time
+	maxDirectives = 1 << 18  // what is included several times counts each time
 	maxFaults     = 100      // nginx stops at the first
 )
 
