@@ -37,7 +37,7 @@ func (j *judge) reportRoutes(r *Report) {
 func (j *judge) routeReport(w *walked) RouteReport {
 	route := w.route
 	rr := RouteReport{
-		ID: redact(route.ID), Proxy: route.Proxy.Service.Name, Listen: route.ListenText(),
+		ID: j.shownID(route.ID), Proxy: route.Proxy.Service.Name, Listen: route.ListenText(),
 		Server: j.masked(route.ServerName()), Pass: j.masked(route.Pass.String()), Scheme: route.Target.Scheme, Target: j.masked(route.TargetText()),
 		Place: route.Pass.Place, Verdict: w.verdict, Status: w.status,
 	}
@@ -57,10 +57,23 @@ func (j *judge) routeReport(w *walked) RouteReport {
 	return rr
 }
 
-// masked is redact, remembered: routes say the same names over and over.
+// shownID is the id of a route without credentials, and remembers it for the findings that list it.
+func (j *judge) shownID(id string) string {
+	shown := j.mask(id)
+	if shown == id {
+		return id
+	}
+	if j.alike[shown]++; j.alike[shown] > 1 {
+		shown += fmt.Sprintf(" #%d", j.alike[shown])
+	}
+	j.ids[id] = shown
+	return shown
+}
+
+// masked is mask, remembered: routes say the same names over and over.
 func (j *judge) masked(text string) string {
 	if _, known := j.masks[text]; !known {
-		j.masks[text] = redact(text)
+		j.masks[text] = j.mask(text)
 	}
 	return j.masks[text]
 }
@@ -195,17 +208,35 @@ func (f *Finding) stopOrder() int {
 // finish gives a finding its excerpts, and takes out what looks like a credential.
 func (j *judge) finish(f *Finding) {
 	f.Excerpt = j.excerpt(f.Place)
-	f.Message, f.Fix.Text = redact(f.Message), redact(f.Fix.Text)
-	f.Fix.Paste, f.Fix.Run = redact(f.Fix.Paste), redact(f.Fix.Run)
+	f.Message, f.Fix.Text = j.mask(f.Message), j.mask(f.Fix.Text)
+	f.Fix.Paste, f.Fix.Run = j.mask(f.Fix.Paste), j.mask(f.Fix.Run)
 	for i, r := range f.Related {
-		f.Related[i].Excerpt, f.Related[i].Text = j.excerpt(r.Place), redact(r.Text)
+		f.Related[i].Excerpt, f.Related[i].Text = j.excerpt(r.Place), j.mask(r.Text)
 	}
 	for i, e := range f.Evidence {
-		f.Evidence[i].Text = redact(e.Text)
+		f.Evidence[i].Text = j.mask(e.Text)
 	}
+	f.Routes = j.list(f.Routes)
 	f.Fix.Edits = slices.DeleteFunc(f.Fix.Edits, func(e Edit) bool {
-		return len(e.Old) > maxExcerpt || redact(e.Old) != e.Old || redact(e.New) != e.New
+		return len(e.Old) > maxExcerpt || j.mask(e.Old) != e.Old || j.mask(e.New) != e.New
 	})
+}
+
+// maxListed bounds the routes that all findings list: of many that each stop nginx, each lists all.
+const maxListed = 500_000
+
+// list gives the routes of a finding by the ids that are shown.
+func (j *judge) list(routes []string) []string {
+	routes = routes[:min(len(routes), max(1, maxListed-j.listed))]
+	j.listed += len(routes)
+	if len(j.ids) == 0 {
+		return routes
+	}
+	var shown []string
+	for _, id := range routes {
+		shown = append(shown, cmp.Or(j.ids[id], id))
+	}
+	return shown
 }
 
 // maxExcerpt bounds what is shown of a source line, in bytes: a configuration may be all in one.
@@ -218,7 +249,7 @@ func (j *judge) excerpt(p proxy.Place) string {
 	if len(line) > maxExcerpt {
 		return ""
 	}
-	return redact(line)
+	return j.mask(line)
 }
 
 // ignores says whether the user asked not to see a finding.
@@ -280,7 +311,7 @@ func (j *judge) reportUnchecked(r *Report) {
 	}
 	r.Unchecked = unique(r.Unchecked)
 	for i, u := range r.Unchecked {
-		r.Unchecked[i] = proxy.Unchecked{What: redact(u.What), Why: redact(u.Why)}
+		r.Unchecked[i] = proxy.Unchecked{What: j.mask(u.What), Why: j.mask(u.Why)}
 	}
 	if j.snap != nil && len(j.snap.Failed) > 1 {
 		slices.SortStableFunc(r.Unchecked, func(a, b proxy.Unchecked) int { return cmp.Compare(a.What, b.What) })

@@ -10,13 +10,13 @@ import (
 // replaceAt replaces the first old, as a word of its own, from a place on in its line. The zero Edit
 // where it is not there.
 func replaceAt(sources compose.Sources, at proxy.Place, old, new string) Edit {
-	line := sources.Line(at.File, at.Line)
+	line := editable(sources, at)
 	return replaceFrom(at, line, offset(line, at.Column), len(line), old, new)
 }
 
 // replaceIn replaces old within a value that is written at a place, behind its scheme.
 func replaceIn(sources compose.Sources, at proxy.Place, value, old, new string) Edit {
-	line := sources.Line(at.File, at.Line)
+	line := editable(sources, at)
 	from := offset(line, at.Column)
 	if !strings.HasPrefix(line[from:], value) {
 		return Edit{}
@@ -26,6 +26,14 @@ func replaceIn(sources compose.Sources, at proxy.Place, value, old, new string) 
 		from += i + len("://")
 	}
 	return replaceFrom(at, line, from, to, old, new)
+}
+
+// editable is the line at a place; empty where it is longer than what is shown of one.
+func editable(sources compose.Sources, at proxy.Place) string {
+	if line := sources.Line(at.File, at.Line); len(line) <= maxExcerpt {
+		return line
+	}
+	return ""
 }
 
 func replaceFrom(at proxy.Place, line string, from, to int, old, new string) Edit {

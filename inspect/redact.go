@@ -1,8 +1,12 @@
 package inspect
 
 import (
+	"cmp"
 	"regexp"
+	"slices"
 	"strings"
+
+	"why502/compose"
 )
 
 // secretName is a name that says that its value is a credential.
@@ -61,6 +65,34 @@ func redact(text string) string {
 		}
 	}
 	return text
+}
+
+// secretVariable is the name of a variable whose value is a credential.
+var secretVariable = regexp.MustCompile(`(?i)(?:passwor[dt]|passwd|passphrase|requirepass|(?:^|_)pass|pwd|secret|token|key|credentials?)$`)
+
+// minSecret is the length of a value below which it could be any word of a configuration.
+const minSecret = 6
+
+// secretValues are the credentials in the environment of the proxies, which templates may have put
+// anywhere, the longest first. Paths are none, and what is the name of a service is known anyway.
+func secretValues(stack *compose.Stack) (values []string) {
+	for _, p := range stack.Proxies {
+		for name, v := range p.Service.Variables() {
+			if secretVariable.MatchString(name) && len(v.Text) >= minSecret && !strings.HasPrefix(v.Text, "/") && stack.Services[v.Text] == nil {
+				values = append(values, v.Text)
+			}
+		}
+	}
+	slices.SortFunc(values, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	return slices.Compact(values)
+}
+
+// mask is redact, and takes out the values of variables that are credentials.
+func (j *judge) mask(text string) string {
+	for _, value := range j.secrets {
+		text = strings.ReplaceAll(text, value, "***")
+	}
+	return redact(text)
 }
 
 // Redact masks what looks like a credential in a text that is printed without a report.

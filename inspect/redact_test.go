@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -95,6 +96,40 @@ func TestReportHasNoCredentials(t *testing.T) {
 					t.Errorf("%s: %s", name, line)
 				}
 			}
+		}
+	}
+}
+
+// The values of variables that are credentials are taken out wherever they came to be; the names of
+// services and paths are none.
+func TestMaskVariables(t *testing.T) {
+	conf := server(pass("/hunter2/", "http://api:8000"), pass("/hunter22/", "http://hunter2:1"), pass("/b", "http://api:8000/backend"), pass("/c", "http://api:8000/etc/key"))
+	services := strings.Replace(edge, "restart", "environment: {HOOK_SECRET: hunter2, DB_PASSWORD: backend, TLS_KEY: /etc/key, PASS: api}, restart", 1) + "  api: {image: x}\n  backend: {image: x}\n"
+	r := judged(shop(t, conf, services), nil)
+	var ids []string
+	for _, route := range r.Routes {
+		ids = append(ids, route.ID+" "+route.Pass)
+	}
+	got := strings.Join(ids, "\n")
+	if strings.Contains(got, "hunter2") || !strings.Contains(got, "/backend") || !strings.Contains(got, "/etc/key") || !strings.Contains(got, "/***/ -> api:8000") {
+		t.Errorf("routes are\n%s", got)
+	}
+	for _, f := range r.Findings {
+		for _, id := range f.Routes {
+			if !slices.ContainsFunc(r.Routes, func(route RouteReport) bool { return route.ID == id }) {
+				t.Errorf("%s lists %s, which is no route of the report", f.Rule.ID, id)
+			}
+		}
+	}
+}
+
+// What lists all routes over and over is bounded.
+func TestListedRoutes(t *testing.T) {
+	j := &judge{}
+	routes := make([]string, maxListed-1)
+	for _, want := range []int{maxListed - 1, 1, 1} {
+		if got := len(j.list(routes)); got != want {
+			t.Errorf("%d routes are listed, want %d", got, want)
 		}
 	}
 }
