@@ -129,7 +129,11 @@ func (p *page) remedy(fix inspect.Fix) {
 		p.entry(label, text)
 		label = ""
 	}
-	for _, e := range fix.Edits {
+	for i, e := range fix.Edits {
+		if i == maxEdits && !p.Verbose {
+			p.entry(label, fmt.Sprintf("and %d more; -v shows them", len(fix.Edits)-i))
+			break
+		}
 		p.edit(label, e)
 		label = ""
 	}
@@ -189,7 +193,11 @@ func (p *page) related(f *inspect.Finding) {
 		places = places[1:]
 	}
 	label := "also"
-	for _, r := range places {
+	for i, r := range places {
+		if i == maxPlaces && !p.Verbose {
+			p.entry(label, fmt.Sprintf("and %d more", len(places)-i))
+			return
+		}
 		p.entry(label, placeText(r.Place)+" ("+r.Text+")")
 		label = ""
 	}

@@ -89,10 +89,23 @@ func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
 }
 
+// maxWord is how long a name may be that is shown as a whole, in characters.
+const maxWord = 400
+
+// shortened leaves out the middle of a name that nobody can read.
+func shortened(word string) string {
+	if utf8.RuneCountInString(word) <= maxWord {
+		return word
+	}
+	letters := []rune(word)
+	return string(letters[:maxWord/2]) + "…" + string(letters[len(letters)-maxWord/2:])
+}
+
 func wrapLine(text string, width int) []string {
 	var lines []string
 	line := ""
 	for _, word := range strings.Fields(text) {
+		word = shortened(word)
 		switch {
 		case line == "":
 			line = word

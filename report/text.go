@@ -15,6 +15,8 @@ import (
 const (
 	maxFindings  = 10 // of each severity
 	maxAffected  = 3  // routes of a finding
+	maxEdits     = 10
+	maxPlaces    = 10 // related to a finding
 	maxTable     = 12 // routes of a table
 	maxUnchecked = 8
 )
