@@ -44,7 +44,7 @@ var (
 var applications = []application{
 	// PHP
 	{names: "php", of: library, tag: apacheTag, ports: []int{80}, speaks: "http", starts: "apache2-foreground", config: apacheConfig}, // docker-library/php
-	{names: "php", of: "serversideup", tag: bothTag, ports: []int{8080, 8443}},                                                        // serversideup.net, default configurations
+	{names: "php", of: "serversideup", tag: bothTag, ports: []int{8080, 8443}, more: true},                                            // serversideup.net, default configurations; 80 and 443 before version 3
 	{names: "php", tag: bothTag}, // each its own
 	{names: "php", tag: fpmTag, ports: []int{9000}, speaks: "fastcgi", starts: "php-fpm", config: fpmConfig},                                                        // docker-library/php
 	{names: "php-fpm", ports: []int{9000}, more: true, speaks: "fastcgi"},                                                                                           // php.net, configuration of php-fpm

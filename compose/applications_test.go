@@ -41,6 +41,7 @@ func TestKnownPortsSure(t *testing.T) {
 		{Service{Image: "own/app"}, true}, // there are none
 		{Service{Image: "nginx"}, false},
 		{Service{Image: "sonatype/nexus3"}, false},
+		{Service{Image: "serversideup/php:8.3-fpm-nginx"}, false},
 		{Service{Image: "grafana/grafana", Build: &Image{Base: "grafana/grafana"}}, false},
 		{Service{Image: "grafana/grafana", VolumesFrom: true}, false},
 		// mounts
