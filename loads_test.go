@@ -81,7 +81,8 @@ type printout struct {
 	other   string            // what else was said
 }
 
-var emerg = regexp.MustCompile(`\[emerg\] (?:\d+#\d+: )?(.*)`)
+// emerg is nginx's last word: an [emerg], or the [crit] that it leaves when a file is a directory.
+var emerg = regexp.MustCompile(`\[(?:emerg|crit)\] (?:\d+#\d+: )?(.*)`)
 
 func newPrintout(text, complaints string) printout {
 	p := printout{files: map[string]string{}, other: complaints}

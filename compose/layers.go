@@ -191,7 +191,7 @@ func withoutPath(err error) error {
 	return err
 }
 
-var errDirectory = errors.New("it is a directory")
+var errDirectory = nginx.ErrDirectory
 
 // readRegular reads a file under a root. Nothing else than a regular file is opened (a FIFO would
 // block), nothing outside the root is read, and no more than maxConfigFile.

@@ -119,7 +119,7 @@ func (s *Stack) readProxy(svc *Service, why string) *Proxy {
 	p.Config = nginx.Parse(c.files(), nginx.Options{Main: mainFile(svc, known.main), Version: p.Version, Stock: c.stock, Given: given(svc, c.stock)})
 	for i, fault := range p.Config.Faults {
 		if m, ok := c.mountOf(fault.Path); ok && fault.Path != "" && m.Source != "" {
-			p.Config.Faults[i].Expected = s.expected(hostPath(m, fault.Path))
+			p.Config.Faults[i].Expected, p.Config.Faults[i].Link = s.expected(hostPath(m, fault.Path)), c.link(fault.Path)
 		}
 	}
 	for _, target := range sortedKeys(c.missing) {

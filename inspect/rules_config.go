@@ -144,6 +144,12 @@ path is that in the container: what is beside the configuration on the host is t
 				f.near(m.Place, "the mount that it would be under").fix("put the file into %s", c.userPath(m.Source))
 			}
 		}
+		switch {
+		case strings.HasPrefix(fault.Text, "pread()"):
+			f.fix("nginx reads a file there: move the directory away, or give it a name that no include matches")
+		case fault.Link != "":
+			f.fix("it is a link to %s, and the container has nothing there: mount that too, or put the file itself in its place", fault.Link)
+		}
 		return f
 	},
 }

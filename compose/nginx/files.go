@@ -1,11 +1,15 @@
 package nginx
 
-import "why502/compose/proxy"
+import (
+	"errors"
+
+	"why502/compose/proxy"
+)
 
 // Files is the file system that nginx sees in its container, as far as the project's files tell.
 type Files struct {
 	// Open returns the file at an absolute container path. The error is fs.ErrNotExist where the
-	// file cannot be there, and an *UnknownError where it may be but is not among the project's
+	// file cannot be there, ErrDirectory where a directory is, and an *UnknownError where it may be but is not among the project's
 	// files.
 	Open func(path string) (*File, error)
 	// Glob returns the container paths that match a pattern of an include, sorted, and why there
@@ -24,6 +28,9 @@ type File struct {
 	Eaten    []proxy.Use // variables that Compose took for its own before they came to be in it
 	Line     int         // at which it begins in the file of that name; 0: at the first
 }
+
+// ErrDirectory says that there is a directory where nginx reads a file.
+var ErrDirectory = errors.New("it is a directory")
 
 // UnknownError says why a file that nginx reads cannot be read from the project.
 type UnknownError struct{ Why string }

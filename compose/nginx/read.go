@@ -48,12 +48,17 @@ type reader struct {
 // refusal is a file that cannot be opened.
 type refusal struct {
 	path string
-	why  string // why it cannot be known; empty: it is not there
+	why  string // why it cannot be known; empty: it is not there, or a directory is
+
+	directory bool
 }
 
 // Error says it as nginx does, where nginx would.
 func (e *refusal) Error() string {
-	if e.why == "" {
+	switch {
+	case e.directory:
+		return fmt.Sprintf(`pread() "%s" failed (21: Is a directory)`, e.path)
+	case e.why == "":
 		return fmt.Sprintf(`open() "%s" failed (2: No such file or directory)`, e.path)
 	}
 	return e.path + ": " + e.why
@@ -127,6 +132,8 @@ func (r *reader) load(name string) (*source, *refusal) {
 	switch {
 	case errors.As(err, &unknown):
 		refused.why = unknown.Why
+	case errors.Is(err, ErrDirectory):
+		refused.directory = true
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		refused.why = err.Error()
 	case err == nil && r.text+len(f.Text) > maxText:
@@ -282,7 +289,7 @@ func faultOf(e *crossplane.ParseError, s *source) proxy.Fault {
 	switch {
 	case strings.HasSuffix(e.What, "directive is not allowed here"):
 		f.Kind = proxy.WrongContext
-	case strings.HasPrefix(e.What, "open() "):
+	case strings.HasPrefix(e.What, "open() "), strings.HasPrefix(e.What, "pread() "):
 		f.Kind = proxy.IncludeMissing
 	case e.What == crossplane.ErrPrematureLexEnd.Error():
 		f.Text = `unexpected end of file, expecting ";" or "}"`

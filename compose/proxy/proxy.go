@@ -74,6 +74,7 @@ type Fault struct {
 	Kind      FaultKind
 	Text      string // mostly in nginx's own words, without file and line: `unknown directive "proxy_pas"`
 	Path      string // of the file that is not there, in the container; empty for other kinds
+	Link      string // what that path is a link to; empty: it is none
 	Expected  string // why that file may yet be made on the machine; empty: nothing says so
 	Directive string // the directive at fault; empty if there is none
 	Context   string // the block it stands in: main, http, server, location …
