@@ -201,7 +201,7 @@ func (s scenario) planted(t *testing.T) map[place]bool {
 		}
 		file, err := filepath.Rel(s.dir, name)
 		for i, line := range strings.Split(read(t, name), "\n") {
-			if strings.HasSuffix(line, "# "+s.rule) {
+			if strings.HasSuffix(strings.TrimSuffix(line, "\r"), "# "+s.rule) {
 				lines[place{File: filepath.ToSlash(file), Line: i + 1}] = true
 			}
 		}

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -74,7 +75,11 @@ func apply(t *testing.T, dir string, edits []Edit) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		lines := strings.Split(string(data), "\n")
+		ending := "\n"
+		if bytes.Contains(data, []byte("\r\n")) {
+			ending = "\r\n"
+		}
+		lines := strings.Split(string(data), ending)
 		if e.Line < 1 || e.LineEnd < e.Line || e.LineEnd > len(lines) {
 			t.Fatalf("%+v: %s has %d lines", e, e.File, len(lines))
 		}
@@ -85,7 +90,7 @@ func apply(t *testing.T, dir string, edits []Edit) {
 				t.Fatalf("%s:%d is %q, not %q", e.File, e.Line, old, e.Old)
 			}
 		}
-		text := strings.Join(slices.Concat(lines[:e.Line-1], []string{e.New}, lines[after:]), "\n")
+		text := strings.Join(slices.Concat(lines[:e.Line-1], strings.Split(e.New, "\n"), lines[after:]), ending)
 		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -177,6 +177,9 @@ reload and keeps the old configuration.`,
 			f.fix("a } is too many, or a ; is missing before it")
 		case fault.Variable != "":
 			f.fix("%s is a group, not a variable: write its name without the $", fault.Variable)
+		case strings.HasPrefix(fault.Directive, "\ufeff"):
+			f.fix("%s is saved with a byte order mark, which nginx takes for a part of the first word: save it as UTF-8 without one", fault.Place.File).
+				edit(replaceAt(c.stack.Sources, fault.Place, "\ufeff", ""))
 		case fault.Context == "map" && (strings.HasPrefix(fault.Text, "conflicting") || strings.HasPrefix(fault.Text, "duplicate")):
 			f.fix("leave one of the two out: a key stands in a map once, whatever its capitals")
 		case strings.HasSuffix(fault.Text, "is duplicate") && fault.Context == "main":

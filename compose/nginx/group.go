@@ -17,10 +17,16 @@ func (l *lowerer) group(u *upstreams, n *node, outer *proxy.Resolver) {
 		Place: n.place(0), Order: n.Order, Name: n.Args[0], Stream: u.stream,
 		Resolver: resolverIn(n.nodes, outer), Directives: ownDirectives(n.nodes),
 	}
+	scripted := slices.ContainsFunc(n.nodes, func(child *node) bool { return strings.HasPrefix(child.Name, "balancer_by_lua") })
 	for _, child := range n.nodes {
-		if child.Name == "server" && len(child.Args) > 0 {
-			g.Servers = append(g.Servers, peer(child, u.stream))
+		if child.Name != "server" || len(child.Args) == 0 {
+			continue
 		}
+		p := peer(child, u.stream)
+		if scripted { // what is written stands in for it: server 0.0.0.1;
+			p.Host, p.Port, p.Unknown = "", 0, "Lua chooses the server when a request comes"
+		}
+		g.Servers = append(g.Servers, p)
 	}
 	key := strings.ToLower(g.Name)
 	if u.groups[key] != nil {

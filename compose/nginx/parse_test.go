@@ -555,6 +555,16 @@ func TestVariablesOfOtherBlocks(t *testing.T) {
 	}
 }
 
+func TestGroupOfLua(t *testing.T) {
+	c := Parse(stock("upstream b { server 0.0.0.1; balancer_by_lua_block { -- a }\n local b = require 'b' } keepalive 5; }\nserver { location / { proxy_pass http://b; } }").files(), Options{})
+	if p := c.Groups[0].Servers[0]; p.Host != "" || p.Unknown == "" || len(c.Faults)+len(c.Unchecked) > 0 {
+		t.Errorf("%+v, faults %v, unchecked %v", p, c.Faults, c.Unchecked)
+	}
+	if got, want := describeTargets(allPasses(c)[0]), "http b:0 group"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 // What Lua writes into a variable is not known.
 func TestVariablesOfLua(t *testing.T) {
 	const unknown = "unknown: `$a` is only known when a request comes"
@@ -619,6 +629,9 @@ func TestGroups(t *testing.T) {
 		{"upstream b { server a:x; }", `b:[invalid port in upstream "a:x"]`},
 		{"upstream b { server ${A}:1; }", "b:[`${A}` is a placeholder that nothing has filled in]"},
 		{"upstream b { server a:1\n server c:1; }", "b:"},
+		{"upstream b { zone b 64k; keepalive 16; least_conn; server a:1 weight=2 max_conns=5 max_fails=3 fail_timeout=30s; server unix:/run/b.sock down; }", "b:"},
+		{"upstream b { ip_hash; server a:1 resolve; server a:2 backup; server a:3 down; }", "b:"},
+		{"upstream b { hash $request_uri consistent; random two least_conn; server unix:; }", `b:[no path in the unix domain socket in upstream "unix:"]`},
 	}
 	for _, test := range tests {
 		var got []string

@@ -187,6 +187,9 @@ func (r *reader) open(name string) (io.ReadCloser, error) {
 	if refused != nil {
 		return io.NopCloser(nil), refused
 	}
+	if !r.stock {
+		return io.NopCloser(bytes.NewReader(withoutQuotes(s.text))), nil
+	}
 	return io.NopCloser(bytes.NewReader(s.text)), nil
 }
 
