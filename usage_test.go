@@ -31,6 +31,8 @@ var uses = map[string]useTest{
 	"--project-directory":       {"", "--project-directory $DIR/other -f $DIR/compose.yaml", exitFound, "no such file"},
 	"--profile":                 {"", "--profile full $DIR", exitFound, "named \"nope\""},
 	"--profile, another":        {"", "--profile other --profile another $DIR", exitOK, ""},
+	"--profile, all":            {"", "--profile * $DIR", exitFound, "named \"nope\""},
+	"--env-file, missing":       {"", "--env-file nope.env $DIR", exitError, "cannot read env file \"nope.env\""},
 	"--env-file":                {"", "--env-file $DIR/broken.env $DIR", exitFound, "named \"nope\""},
 	"--env-file, two":           {"", "--env-file $DIR/broken.env --env-file $DIR/good.env $DIR", exitOK, ""},
 	"--proxy":                   {"", "--proxy edge $DIR", exitOK, "from-the-directory: "},

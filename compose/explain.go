@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"regexp"
@@ -24,7 +25,7 @@ func (s *Stack) explain(err error) error {
 	err = firstOfJoined(err)
 	explanations := []func(error) *Error{
 		s.badVariable, s.badYAML, s.noServices, s.badSchema, s.undefined, s.cycle, s.badService,
-		s.badEnvFile, s.badItem, s.badPath,
+		s.badItem, s.badValue, s.badSection, s.includedFromElsewhere, s.badPath,
 	}
 	for _, explanation := range explanations {
 		if e := explanation(err); e != nil {
@@ -32,8 +33,10 @@ func (s *Stack) explain(err error) error {
 			return e
 		}
 	}
-	return &Error{Place: s.places.here, What: err.Error(), Err: err}
+	return &Error{Place: s.places.here, What: err.Error(), Fix: reference, Err: err}
 }
+
+const reference = "see https://docs.docker.com/reference/compose-file/"
 
 // firstOfJoined is the first of several errors; the others show when it is mended.
 func firstOfJoined(err error) error {
@@ -47,10 +50,10 @@ func firstOfJoined(err error) error {
 }
 
 // pathInText finds the path of a key in an error: services.web.ports.[], services.web.tmpfs[0].
-var pathInText = regexp.MustCompile(`\b(?:services|networks|volumes|configs|secrets|models|jobs)[.\[][^\s:,'"]*`)
+var pathInText = regexp.MustCompile(`\b(?:services|networks|volumes|configs|secrets|models|jobs|include)[.\[][^\s:,'"]*`)
 
-// indexInText is how errors write the index of an item; empty: of any.
-var indexInText = regexp.MustCompile(`\.?\[(\d*)\]`)
+// indexInText is how errors write the index of an item, empty: of any; some of them write a key so.
+var indexInText = regexp.MustCompile(`\.?\[([^\]]*)\]`)
 
 // path cuts a path of an error into keys. Names of services may contain dots, so what is in the
 // files decides.
@@ -112,6 +115,7 @@ func (m *mark) mentions(text string) bool {
 var (
 	failedToParse = regexp.MustCompile(`^failed to parse (.+?): `)
 	lineNumber    = regexp.MustCompile(`line (\d+)(?:, column (\d+))?: `)
+	byteOffset    = regexp.MustCompile(`offset (\d+): `)
 )
 
 func (s *Stack) badYAML(err error) *Error {
@@ -142,12 +146,20 @@ func (s *Stack) yamlError(file string, err error) *Error {
 	if strings.Contains(text, "while parsing") {
 		e.Place.Line++ // the parser's own marks, unlike the scanner's, count lines from 0
 	}
+	if at := byteOffset.FindStringSubmatch(text); at != nil {
+		offset, _ := strconv.Atoi(at[1])
+		e.Place.Line, e.Place.Column = s.Sources.position(file, offset)
+		e.What, e.Fix = "invalid YAML: a character that is not allowed in it", "save the file as plain text in UTF-8"
+	}
 	line := s.Sources.Line(file, e.Place.Line)
 	if strings.Contains(text, "mapping key") {
 		e.Place.Column = 1 + len(line) - len(strings.TrimLeft(line, " "))
 	}
-	if strings.HasPrefix(line, "\t") {
+	switch {
+	case strings.HasPrefix(line, "\t"):
 		e.Fix = "indent with spaces: YAML takes no tabs"
+	case strings.Contains(text, "excessive aliasing"), strings.Contains(text, "max depth"), strings.Contains(text, "cycle detected"):
+		e.Fix = "write out what the aliases stand for, in few levels"
 	}
 	return e
 }
@@ -193,10 +205,13 @@ func (s *Stack) badSchema(err error) *Error {
 	if !ok {
 		return nil
 	}
-	path := s.path(text)
+	path := s.firstAlike(s.path(text))
+	if last := len(path) - 1; last > 2 && slices.Contains(private, path[last-1]) {
+		text = strings.Join(path, ".")
+	}
 	e := &Error{
 		What: strings.Replace(text+" "+what, "a array", "a list", 1),
-		Fix:  "see https://docs.docker.com/reference/compose-file/",
+		Fix:  reference,
 	}
 	if m := unknownKey.FindStringSubmatch(what); m != nil {
 		path = append(path, m[1])
@@ -212,6 +227,32 @@ func (s *Stack) badSchema(err error) *Error {
 	}
 	e.Place = s.placeIn(relative(s.Directory, file), path)
 	return e
+}
+
+// firstAlike is the first of the values that have the fault of the one at a path: of variables, labels and the
+// like that are no plain text, compose-go names any.
+func (s *Stack) firstAlike(path []string) []string {
+	last := len(path) - 1
+	if last < 3 || !slices.Contains(private, path[last-1]) || path[0] != "services" {
+		return path
+	}
+	best, order := path, s.At(path...)
+	for _, service := range s.places.names("services") {
+		section := slices.Concat([]string{"services", service}, path[2:last])
+		for _, tree := range s.places.under(section...).trees {
+			for name, m := range tree.keys {
+				if (m.keys != nil || m.items != nil) && before(m.place, order) {
+					best, order = append(slices.Clone(section), name), m.place
+				}
+			}
+		}
+	}
+	return best
+}
+
+// before says whether a place comes first.
+func before(a, b proxy.Place) bool {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) < 0
 }
 
 // placeIn is where a path stands in the file that is at fault, if it does, else wherever it does.
@@ -321,34 +362,6 @@ func (s *Stack) badService(err error) *Error {
 	return e
 }
 
-var (
-	missingEnvFile = regexp.MustCompile(`^env file (.+) not found`)
-	brokenEnvFile  = regexp.MustCompile(`^failed to read (.+?): `)
-)
-
-// badEnvFile explains an env_file that is not there or cannot be parsed.
-func (s *Stack) badEnvFile(err error) *Error {
-	if m := brokenEnvFile.FindStringSubmatch(err.Error()); m != nil {
-		return envFileError(relative(s.Directory, m[1]), err)
-	}
-	m := missingEnvFile.FindStringSubmatch(err.Error())
-	if m == nil {
-		return nil
-	}
-	e := &Error{
-		Place: s.places.here,
-		What:  fmt.Sprintf("the env file %s is not there", relative(s.Directory, m[1])),
-		Fix:   "create it, or say required: false",
-	}
-	for _, entry := range s.items("env_file") {
-		name := entry.text + entry.value("path")
-		if name != "" && (name == m[1] || filepath.Join(s.Directory, name) == m[1]) {
-			e.Place = entry.place
-		}
-	}
-	return e
-}
-
 // items are those of one list of every service; where it is a single value, that.
 func (s *Stack) items(list string) (all []*mark) {
 	for _, service := range s.places.names("services") {
@@ -360,25 +373,6 @@ func (s *Stack) items(list string) (all []*mark) {
 		}
 	}
 	return all
-}
-
-// envFileError says where an env file cannot be parsed. The parser's own words quote the line, and
-// with it what may be a password.
-func envFileError(file string, err error) *Error {
-	e := &Error{
-		Place: proxy.Place{File: file},
-		What:  "this line is not NAME=value",
-		Fix:   "write one variable a line",
-		Err:   err,
-	}
-	if strings.Contains(err.Error(), "unterminated quoted value") { // its line is where the file ends
-		e.What, e.Fix = "a quote is opened and never closed", "close it"
-		return e
-	}
-	if at := lineNumber.FindStringSubmatch(err.Error()); at != nil {
-		e.Place.Line, _ = strconv.Atoi(at[1])
-	}
-	return e
 }
 
 // badItem explains a port or volume in short syntax that cannot be parsed. The error does not say
@@ -417,12 +411,72 @@ func (s *Stack) badPath(err error) *Error {
 	if text == "" {
 		return nil
 	}
+	return s.badAt(text, strings.NewReplacer("error while interpolating ", "", "failed to cast to expected type: ", "").Replace(err.Error()))
+}
+
+// badAt explains a fault at a path of an error.
+func (s *Stack) badAt(text, what string) *Error {
 	path := s.path(text)
-	e := &Error{Place: s.At(path...), What: err.Error()}
+	e := &Error{Place: s.At(path...), What: what, Fix: reference}
 	if slices.ContainsFunc(path, func(key string) bool { return slices.Contains(private, key) }) {
 		e.What = text + " has a value that is not allowed there"
 	}
+	if slices.Contains(path, "environment") {
+		e.Fix = "write NAME: value, or - NAME=value"
+	}
 	return e
+}
+
+// decodingFault is one of the faults that compose-go finds when it fills its own types.
+var decodingFault = regexp.MustCompile(`(?m)^'([^']+)' (.+)$`)
+
+// badValue explains a value that is not of the type that its key has. Several come in any order.
+func (s *Stack) badValue(err error) *Error {
+	_, list, ok := strings.Cut(err.Error(), "decoding failed due to the following error(s):")
+	all := decodingFault.FindAllStringSubmatch(strings.TrimSpace(list), -1)
+	if !ok || len(all) == 0 {
+		return nil
+	}
+	first := slices.MinFunc(all, func(a, b []string) int { return cmp.Compare(a[1], b[1]) })
+	text := strings.ReplaceAll(indexInText.ReplaceAllString(first[1], ".$1"), "..", ".")
+	if m := trailingBlank.FindStringSubmatch(first[2]); m != nil {
+		return &Error{
+			Place: s.At(append(s.path(text), m[1])...),
+			What:  fmt.Sprintf("%s: there is a blank between %s and its =", text, strings.TrimSpace(m[1])),
+			Fix:   "remove the blanks around the =: they would be parts of the name and of the value",
+		}
+	}
+	return s.badAt(text, text+": "+first[2])
+}
+
+var trailingBlank = regexp.MustCompile(`^environment variable (.+) is declared with a trailing space$`)
+
+var section = regexp.MustCompile(`^(top-level object|services|networks|volumes|configs|secrets|models|jobs) must be a mapping$`)
+
+// badSection explains a section, or a file, that is no mapping.
+func (s *Stack) badSection(err error) *Error {
+	m := section.FindStringSubmatch(err.Error())
+	switch {
+	case m == nil:
+		return nil
+	case m[1] == "top-level object":
+		return &Error{Place: s.places.here, What: err.Error(), Fix: "begin the file with services:"}
+	}
+	return &Error{Place: s.At(m[1]), What: err.Error(), Fix: "write each of them as a key below " + m[1] + ":, without -"}
+}
+
+// includedFromElsewhere explains what docker compose looks for in the current directory instead of that of the
+// file that names it.
+func (s *Stack) includedFromElsewhere(err error) *Error {
+	var of *fs.PathError
+	if !errors.As(err, &of) || filepath.IsAbs(of.Path) {
+		return nil
+	}
+	return &Error{
+		Place: s.places.here,
+		What:  fmt.Sprintf("an included file names %s in its own include, which docker compose looks for in the current directory", of.Path),
+		Fix:   "run this in the directory of the project, as docker compose has to be",
+	}
 }
 
 func badName(name string) error {

@@ -1,7 +1,6 @@
 package compose
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,17 +9,22 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/consts"
-	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/compose-spec/compose-go/v2/utils"
 )
 
-// maxFile bounds what is read of one file, in bytes. The largest Compose files in the wild are
-// some hundred times smaller.
-const maxFile = 16 << 20
+// What is read of one file, of all together and of an env file is bounded, in bytes. The largest Compose
+// files in the wild are some ten times smaller, and compose-go's parser of env files calls itself for each
+// line of comment.
+const (
+	maxFile    = 4 << 20
+	maxTotal   = 4 * maxFile
+	maxEnvFile = 1 << 20
+)
 
 // finder finds the files of a project and its environment, in the order in which docker compose
 // does. compose-go's own options do the same, but only from the folder that the process is in,
@@ -34,6 +38,7 @@ type finder struct {
 	noDotenv  bool
 	stdin     io.Reader
 	contents  map[string][]byte // of what was read: a pipe gives its text only once
+	total     int               // bytes of that
 }
 
 // find finds a project.
@@ -188,35 +193,44 @@ func (f *finder) readEnvFiles() error {
 			files = []string{file}
 		}
 	}
-	read := map[string]string{}
-	lookup := func(name string) (string, bool) {
-		if value, ok := f.env[name]; ok {
-			return value, true
-		}
-		value, ok := read[name]
-		return value, ok
-	}
 	for _, name := range files {
-		text, err := f.read(f.abs(name))
-		if err != nil {
+		if _, err := f.read(f.abs(name)); err != nil {
 			return &Error{What: fmt.Sprintf("cannot read env file %q: %v", name, cause(err)), Fix: "check --env-file and COMPOSE_ENV_FILES", Err: err}
 		}
-		if err := dotenv.ParseWithFormat(bytes.NewReader(text), name, read, lookup, ""); err != nil {
-			return envFileError(relative(f.projectDirectory(), f.abs(name)), err)
-		}
+	}
+	read, err := f.parseEnv(files, f.env, f.projectDirectory())
+	if err != nil {
+		return err
 	}
 	f.env.Merge(read)
 	return nil
 }
 
-// read reads a file, or standard input, once.
+// parseEnv gives the variables of env files. A later one wins and sees those of the earlier ones, but
+// what is set already is seen first.
+func (f *finder) parseEnv(files []string, set types.Mapping, dir string) (map[string]string, error) {
+	read := map[string]string{}
+	for _, name := range files {
+		text, err := f.read(f.abs(name))
+		if err != nil {
+			return nil, err
+		}
+		if err := parseDotenv(text, read, set.Resolve); err != nil {
+			return nil, envFileError(relative(dir, f.abs(name)), err)
+		}
+	}
+	return read, nil
+}
+
+// read reads a file, or standard input, once. What is neither a regular file nor a pipe is not opened,
+// and of a pipe that nobody writes to there is nothing.
 func (f *finder) read(name string) ([]byte, error) {
 	if text, ok := f.contents[name]; ok {
 		return text, nil
 	}
-	var source io.Reader = f.stdin
+	source := f.stdin
 	if name != "-" {
-		file, err := os.Open(name)
+		file, err := open(name)
 		if err != nil {
 			return nil, err
 		}
@@ -230,6 +244,9 @@ func (f *finder) read(name string) ([]byte, error) {
 	if err == nil && len(text) > maxFile {
 		err = fmt.Errorf("it is larger than %d MB", maxFile>>20)
 	}
+	if f.total += len(text); err == nil && f.total > maxTotal {
+		err = fmt.Errorf("the files of the project are together larger than %d MB", maxTotal>>20)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -237,8 +254,32 @@ func (f *finder) read(name string) ([]byte, error) {
 	return text, nil
 }
 
-// readCompose reads a Compose file. What is no regular file is not opened: a pipe might never end.
-func (f *finder) readCompose(name string) ([]byte, error) {
+var errIrregular = errors.New("it is not a regular file")
+
+// open opens a file without waiting for anybody.
+func open(name string) (*os.File, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, errDirectory
+	case !info.Mode().IsRegular() && info.Mode().Type() != fs.ModeNamedPipe:
+		return nil, errIrregular
+	}
+	return os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+}
+
+// regular is read for a file that others name: there a pipe is a slip, or a trap.
+func (f *finder) regular(name string) ([]byte, error) {
+	if info, err := os.Stat(name); err == nil && info.Mode().Type() == fs.ModeNamedPipe {
+		return nil, errIrregular
+	}
+	return f.read(name)
+}
+
+// readCompose reads a Compose file, which errors name as it is seen from a directory.
+func (f *finder) readCompose(name, dir string) ([]byte, *Error) {
 	if name == "-" {
 		text, err := f.read(name)
 		if err != nil {
@@ -246,22 +287,19 @@ func (f *finder) readCompose(name string) ([]byte, error) {
 		}
 		return text, nil
 	}
-	shown := relative(f.base, name)
-	info, err := os.Stat(name)
+	text, err := f.regular(name)
+	shown := relative(dir, name)
 	switch {
+	case err == nil:
+		return text, nil
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, &Error{What: fmt.Sprintf("no file %q", shown), Fix: "check -f and COMPOSE_FILE", Err: err}
-	case err != nil:
-	case info.IsDir():
-		return nil, &Error{What: fmt.Sprintf("%q is a directory, not a Compose file", shown), Fix: "name the file in it, or give the directory without -f"}
-	case !info.Mode().IsRegular():
-		return nil, &Error{What: fmt.Sprintf("%q is not a regular file", shown), Fix: "give its text on standard input: -f -"}
+	case errors.Is(err, errDirectory):
+		return nil, &Error{What: fmt.Sprintf("%q is a directory, not a Compose file", shown), Fix: "name the file in it, or give the directory without -f", Err: err}
+	case errors.Is(err, errIrregular):
+		return nil, &Error{What: fmt.Sprintf("%q is not a regular file", shown), Fix: "give its text on standard input: -f -", Err: err}
 	}
-	text, err := f.read(name)
-	if err != nil {
-		return nil, &Error{What: fmt.Sprintf("cannot read %q: %v", shown, cause(err)), Fix: "check the file's permissions and size", Err: err}
-	}
-	return text, nil
+	return nil, &Error{What: fmt.Sprintf("cannot read %q: %v", shown, cause(err)), Fix: "check the file's permissions and size", Err: err}
 }
 
 // cause leaves out what an error of the file system says besides: the operation and the path.

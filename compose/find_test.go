@@ -194,7 +194,7 @@ func TestLoadFindsNoProject(t *testing.T) {
 		{"empty COMPOSE_FILE", nil, Options{Env: []string{"COMPOSE_FILE="}}, "an entry of COMPOSE_FILE is empty", "unset"},
 		{"--env-file that is not there", compose(image("x")), Options{EnvFiles: []string{"b.env"}}, `cannot read env file "b.env": no such file`, "--env-file"},
 		{"COMPOSE_DISABLE_ENV_FILE", nil, Options{Env: []string{"COMPOSE_DISABLE_ENV_FILE=x"}}, `COMPOSE_DISABLE_ENV_FILE is "x"`, "true or false"},
-		{"large file", compose(strings.Repeat("#", maxFile+1)), Options{}, `cannot read "compose.yaml": it is larger than 16 MB`, "size"},
+		{"large file", compose(strings.Repeat("#", maxFile+1)), Options{}, `cannot read "compose.yaml": it is larger than 4 MB`, "size"},
 		{"no standard input", nil, Options{Files: []string{"-"}}, "there is no standard input", ""},
 		{"device", nil, Options{Files: []string{os.DevNull}}, "is not a regular file", "-f -"},
 	}

@@ -63,12 +63,16 @@ func loadModel(ctx context.Context, opts Options) (*Stack, error) {
 	if err != nil {
 		return nil, s.explain(err)
 	}
+	if err := s.fillEnvironments(found, project); err != nil {
+		return nil, err
+	}
 	s.lower(project)
 	return s, nil
 }
 
-// loadOptions are those of docker compose config, with two differences: the name is settled
-// already, which saves compose-go from parsing every file for it, and nothing here reads labels.
+// loadOptions are those of docker compose config, with these differences: the name is settled
+// already, which saves compose-go from parsing every file for it, nothing here reads labels, and env
+// files are read by fillEnvironments.
 func loadOptions(config types.ConfigDetails, profiles []string, keys map[string]bool) func(*loader.Options) {
 	if len(profiles) == 0 {
 		for _, name := range strings.Split(config.Environment[consts.ComposeProfiles], ",") {
@@ -80,6 +84,8 @@ func loadOptions(config types.ConfigDetails, profiles []string, keys map[string]
 		o.Profiles = profiles
 		o.SkipResolveLabels = true
 		o.Interpolate.TypeCastMapping = neededCasts(o.Interpolate.TypeCastMapping, keys)
+		o.SkipResolveEnvironment = true
+		o.MaxNodeVisits = maxFile // files have a size limit, and visits are no more than its characters
 		o.ConvertWindowsPaths = utils.StringToBool(config.Environment["COMPOSE_CONVERT_WINDOWS_PATHS"])
 	}
 }
@@ -88,19 +94,16 @@ func loadOptions(config types.ConfigDetails, profiles []string, keys map[string]
 // among the variables that they may use, so it is settled between parsing and noting.
 func (s *Stack) readFiles(found *finder, name string) (types.ConfigDetails, error) {
 	config := types.ConfigDetails{WorkingDir: s.Directory, Environment: found.env}
+	r := newReader(s, found)
 	parsed := make([][]*yaml.Node, len(found.files))
 	for i, file := range found.files {
-		text, err := found.readCompose(file)
+		docs, err := r.parse(file)
 		if err != nil {
 			return config, err
 		}
-		shown := relative(s.Directory, file)
-		s.Files = append(s.Files, shown)
-		s.Sources.Add(shown, text)
-		if parsed[i], err = documents(text); err != nil {
-			return config, s.yamlError(shown, err)
-		}
-		config.ConfigFiles = append(config.ConfigFiles, types.ConfigFile{Filename: file, Content: text})
+		parsed[i] = docs
+		s.Files = append(s.Files, relative(s.Directory, file))
+		config.ConfigFiles = append(config.ConfigFiles, types.ConfigFile{Filename: file, Content: found.contents[file]})
 	}
 	s.places.keys = map[string]bool{}
 	s.places.here = proxy.Place{File: s.Files[0]}
@@ -109,13 +112,12 @@ func (s *Stack) readFiles(found *finder, name string) (types.ConfigDetails, erro
 		return config, err
 	}
 	config.Environment[consts.ComposeProjectName] = name
-	s.env = config.Environment
-	fill := filler(s.env)
-	for i, docs := range parsed {
-		for _, doc := range docs {
-			addKeys(doc, s.places.keys)
-			s.places.trees = append(s.places.trees, marks(s.Files[i], doc, fill))
+	for _, file := range found.files {
+		trees, err := r.trees(scope{file: file, dir: s.Directory, env: config.Environment})
+		if err != nil {
+			return config, err
 		}
+		s.places.trees = append(s.places.trees, trees...)
 	}
 	return config, nil
 }
@@ -142,7 +144,7 @@ func projectName(given string, found *finder, parsed [][]*yaml.Node) (string, er
 	if name == "" {
 		name = filepath.Base(found.projectDirectory())
 	} else {
-		name = filler(found.env)(name)
+		name = filler(found.env.Resolve)(name)
 	}
 	normal := loader.NormalizeProjectName(name)
 	if normal == "" {
@@ -164,12 +166,12 @@ func nameIn(doc *yaml.Node) string {
 }
 
 // filler replaces variables as Compose does. What cannot be replaced stays as it is.
-func filler(env types.Mapping) func(string) string {
+func filler(lookup template.Mapping) func(string) string {
 	return func(text string) string {
 		if !strings.Contains(text, "$") {
 			return text
 		}
-		filled, err := template.Substitute(text, env.Resolve)
+		filled, err := template.Substitute(text, lookup)
 		if err != nil {
 			return text
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,11 +25,12 @@ type places struct {
 
 // mark is one key or list item of a Compose file. Aliases share what is below them.
 type mark struct {
-	place proxy.Place      // of the key, or of the item
-	text  string           // of a scalar, with its variables filled in
-	raw   *yaml.Node       // of a scalar with a $ in it, as it is written
-	keys  map[string]*mark // of a mapping
-	items []*mark          // of a list
+	place    proxy.Place      // of the key, or of the item
+	text     string           // of a scalar, with its variables filled in
+	raw      *yaml.Node       // of a scalar with a $ in it, as it is written
+	keys     map[string]*mark // of a mapping
+	items    []*mark          // of a list
+	replaces bool             // !reset or !override: what stands here in earlier trees is gone
 }
 
 // At gives the place of a key or list item of the Compose files: At("services", "web", "image").
@@ -45,7 +47,7 @@ func (p places) at(path ...string) proxy.Place {
 func (p places) find(path ...string) (proxy.Place, int) {
 	place, depth := p.here, 0
 	for _, tree := range p.trees {
-		if m, d := tree.walk(path); d > 0 && d >= depth {
+		if m, d, replaces := tree.walk(path); d > 0 && (d >= depth || replaces) {
 			place, depth = m.place, d
 		}
 	}
@@ -56,7 +58,11 @@ func (p places) find(path ...string) (proxy.Place, int) {
 func (p places) under(path ...string) places {
 	below := places{here: p.at(path...)}
 	for _, tree := range p.trees {
-		if m, depth := tree.walk(path); depth == len(path) {
+		m, depth, replaces := tree.walk(path)
+		if replaces {
+			below.trees = nil
+		}
+		if depth == len(path) {
 			below.trees = append(below.trees, m)
 		}
 	}
@@ -85,16 +91,17 @@ func (p places) value(key string) string {
 	return ""
 }
 
-// walk follows a path as far as it goes, and says how many of its parts that are.
-func (m *mark) walk(path []string) (*mark, int) {
+// walk follows a path as far as it goes, and says how many of its parts that are, and whether one of
+// them replaces what earlier trees say.
+func (m *mark) walk(path []string) (at *mark, depth int, replaces bool) {
 	for i, part := range path {
 		child := m.child(part)
 		if child == nil {
-			return m, i
+			return m, i, replaces
 		}
-		m = child
+		m, replaces = child, replaces || child.replaces
 	}
-	return m, len(path)
+	return m, len(path), replaces
 }
 
 func (m *mark) child(part string) *mark {
@@ -120,9 +127,36 @@ func (m *mark) value(key string) string {
 	return ""
 }
 
-// maxMerged bounds what merge keys add to one tree: a few lines of YAML can ask for
-// billions of entries. Beyond it places fall back to an ancestor.
-const maxMerged = 1 << 20
+// unfilled says whether there are variables in a text, or in one of a list or mapping, that cannot be filled in.
+func (m *mark) unfilled() bool {
+	if m == nil {
+		return false
+	}
+	left := func(m *mark) bool { return m.raw != nil && m.raw.Value == m.text }
+	return left(m) || slices.ContainsFunc(m.items, left) || slices.ContainsFunc(slices.Collect(maps.Values(m.keys)), left)
+}
+
+// list is the texts of a list, or of a single value in its place.
+func (m *mark) list() (texts []string) {
+	if m == nil {
+		return nil
+	}
+	if m.text != "" {
+		return []string{m.text}
+	}
+	for _, item := range m.items {
+		texts = append(texts, item.text)
+	}
+	return texts
+}
+
+// A few lines of YAML can ask for billions of entries, and compose-go would make them; the time that it
+// takes grows with the square of the depth.
+const (
+	maxMerged = 1 << 20 // entries that merge keys add to one tree
+	maxNodes  = 1 << 20 // of one file
+	maxLevels = 100
+)
 
 // marker makes the tree of one YAML document.
 type marker struct {
@@ -148,10 +182,34 @@ func documents(text []byte) (docs []*yaml.Node, err error) {
 	}
 }
 
-// marks makes the tree of one YAML document.
-func marks(file string, doc *yaml.Node, fill func(string) string) *mark {
+// tooLarge finds the node at which YAML documents become larger or deeper than anybody writes; nil: they do not.
+func tooLarge(docs []*yaml.Node) *yaml.Node {
+	nodes := 0
+	var walk func(n *yaml.Node, depth int) *yaml.Node
+	walk = func(n *yaml.Node, depth int) *yaml.Node {
+		if nodes++; nodes > maxNodes || depth > maxLevels {
+			return n
+		}
+		for _, child := range n.Content {
+			if found := walk(child, depth+1); found != nil {
+				return found
+			}
+		}
+		return nil
+	}
+	for _, doc := range docs {
+		if found := walk(doc, 0); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// marks makes the tree of one YAML document, and says whether all of it is there.
+func marks(file string, doc *yaml.Node, fill func(string) string) (tree *mark, whole bool) {
 	r := marker{file: file, fill: fill, anchors: map[*yaml.Node]*mark{}}
-	return r.mark(doc, doc)
+	tree = r.mark(doc, doc)
+	return tree, r.merged <= maxMerged
 }
 
 // mark makes the mark of a node that is found at another: a value at its key, an item at itself.
@@ -161,11 +219,15 @@ func (r *marker) mark(n, at *yaml.Node) *mark {
 		n = n.Alias
 	}
 	if known := r.anchors[n]; known != nil {
-		m.text, m.raw, m.keys, m.items = known.text, known.raw, known.keys, known.items
+		m.text, m.raw, m.keys, m.items, m.replaces = known.text, known.raw, known.keys, known.items, known.replaces
 		return m
 	}
 	if n.Anchor != "" {
 		r.anchors[n] = m // before what is below it, which may lead back here
+	}
+	m.replaces = n.Tag == "!reset" || n.Tag == "!override"
+	if n.Tag == "!reset" {
+		return m
 	}
 	switch n.Kind {
 	case yaml.ScalarNode:

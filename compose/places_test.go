@@ -141,7 +141,8 @@ func TestMarksOfHostileYAML(t *testing.T) {
 			}
 			var p places
 			for _, doc := range docs {
-				p.trees = append(p.trees, marks("x.yaml", doc, func(s string) string { return s }))
+				tree, _ := marks("x.yaml", doc, func(s string) string { return s })
+				p.trees = append(p.trees, tree)
 			}
 			p.at("a", "b", "b", "b", "0", "0", "k")
 		})
@@ -153,7 +154,8 @@ func FuzzMarks(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		docs, _ := documents([]byte(text))
 		for _, doc := range docs {
-			marks("x.yaml", doc, func(s string) string { return s }).walk([]string{"a", "b", "0"})
+			tree, _ := marks("x.yaml", doc, func(s string) string { return s })
+			tree.walk([]string{"a", "b", "0"})
 		}
 	})
 }

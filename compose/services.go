@@ -90,7 +90,7 @@ func (s *Stack) service(project *types.Project, name string, config types.Servic
 		VolumesFrom:   len(config.VolumesFrom) > 0,
 		Links:         links(config.Links),
 		DependsOn:     dependencies(config.DependsOn, at),
-		Environment:   environment(config.Environment, at),
+		Environment:   environment(config.Environment, at, s.fromFiles[name]),
 		Entrypoint:    config.Entrypoint,
 		Command:       config.Command,
 		Healthcheck:   healthcheck(config.HealthCheck),
@@ -249,21 +249,20 @@ func dependencyPlace(service string, at places) proxy.Place {
 	return at.here
 }
 
-// environment takes the variables, those of env files among them: these have the place where the
-// file is named.
-func environment(variables types.MappingWithEquals, at places) map[string]Value {
+// environment takes the variables, those of env files among them.
+func environment(variables types.MappingWithEquals, at places, fromFiles map[string]proxy.Place) map[string]Value {
 	if len(variables) == 0 {
 		return nil
 	}
-	own, files := at.under("environment"), at.under("env_file")
+	own := at.under("environment")
 	all := make(map[string]Value, len(variables))
 	for name, text := range variables {
 		if text == nil { // named without a value, and the caller's environment has none
 			continue
 		}
 		place, depth := own.find(name)
-		if depth == 0 {
-			place = files.here
+		if from, ok := fromFiles[name]; ok && depth == 0 {
+			place = from
 		}
 		all[name] = Value{Text: *text, Place: place}
 	}

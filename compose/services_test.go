@@ -210,7 +210,7 @@ func TestEnvironment(t *testing.T) {
 	check(t, s.Services["a"].Environment, map[string]Value{
 		"OWN":       {"1", at(6, 7)},
 		"WEB":       {"8080", at(7, 7)},
-		"FROM_FILE": {"8080", at(4, 5)},
+		"FROM_FILE": {"8080", proxy.Place{File: "app.env", Line: 2, Column: 1}},
 	})
 	check(t, s.Services["b"].Environment, map[string]Value{
 		"OWN":    {"a=b", at(11, 19)},

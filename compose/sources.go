@@ -39,6 +39,19 @@ func (s Sources) Line(name string, n int) string {
 	return strings.TrimSuffix(src.lines[n-1], "\r")
 }
 
+// position is line and column, from 1, of the byte at an offset of a file.
+func (s Sources) position(name string, offset int) (line, column int) {
+	if src := s[name]; src != nil {
+		for i, text := range src.lines {
+			if offset <= len(text) {
+				return i + 1, 1 + utf8.RuneCountInString(text[:max(offset, 0)])
+			}
+			offset -= len(text) + 1
+		}
+	}
+	return 0, 0
+}
+
 // lines is how many lines a file has.
 func (s Sources) lines(name string) int {
 	if src := s[name]; src != nil {

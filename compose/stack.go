@@ -28,10 +28,11 @@ type Stack struct {
 	Unchecked []proxy.Unchecked
 	Separator string // in the names of containers: PROJECT-SERVICE-1, or _ where Compose 1 is imitated
 
-	places places        // of every key and item of the Compose files
-	env    types.Mapping // what Compose fills in in them
-	looks  int           // into layers of containers so far
-	made   int           // bytes of files that were rendered so far
+	places    places                            // of every key and item of the Compose files
+	env       map[string]types.Mapping          // what Compose fills in in them, by file
+	fromFiles map[string]map[string]proxy.Place // variables of env files, by service
+	looks     int                               // into layers of containers so far
+	made      int                               // bytes of files that were rendered so far
 }
 
 // Namespace is the service whose network a service uses: itself, or the one that its network_mode

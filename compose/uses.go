@@ -32,8 +32,11 @@ var (
 // list of texts.
 func (s *Stack) uses(path ...string) (all []use) {
 	for _, tree := range slices.Backward(s.places.trees) {
-		m, depth := tree.walk(path)
+		m, depth, replaces := tree.walk(path)
 		if depth < len(path) {
+			if replaces {
+				break
+			}
 			continue
 		}
 		for _, text := range append([]*mark{m}, m.items...) {
@@ -71,12 +74,12 @@ func (s *Stack) usesIn(file string, text *yaml.Node) (all []use) {
 		}
 		from += strings.Index(written[from:], m[0])
 		if name := cmp.Or(m[1], m[2]); name != "" {
-			_, known := s.env.Resolve(name)
+			_, known := s.env[file].Resolve(name)
 			place := proxy.Place{File: file, Line: line, Column: 1 + utf8.RuneCountInString(written[:from])}
 			if n := len(all); n > 0 && all[n-1].Place.Line == line {
 				left = all[n-1].line
 			} else {
-				left = strings.TrimSpace(filler(s.env)(written))
+				left = strings.TrimSpace(filler(s.env[file].Resolve)(written))
 			}
 			all = append(all, use{proxy.Use{Name: name, Place: place}, !known, own[name] || nginx.BuiltIn(name), left})
 		}
