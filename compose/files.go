@@ -23,6 +23,7 @@ type container struct {
 	looks   *int // into layers so far, of all containers together
 	made    *int // bytes of files that were rendered so far, of all containers together
 
+	argv    []string            // the command line of nginx, as far as the start was followed; nil: the image's
 	opened  map[string]bool     // container paths that nginx read
 	missing map[string]BadMount // mounts that nginx needs whose source is not what it has to be, by target
 }

@@ -116,7 +116,7 @@ func (s *Stack) readProxy(svc *Service, why string) *Proxy {
 	if known.runsNginx() && !known.other {
 		p.Version = imageVersion(svc.Base())
 	}
-	p.Config = nginx.Parse(c.files(), nginx.Options{Main: mainFile(svc, known.main), Version: p.Version, Stock: c.stock, Given: given(svc, c.stock)})
+	p.Config = nginx.Parse(c.files(), nginx.Options{Main: mainFile(c.argv, known.main), Version: p.Version, Stock: c.stock, Given: given(c.argv, c.stock)})
 	for i, fault := range p.Config.Faults {
 		if m, ok := c.mountOf(fault.Path); ok && fault.Path != "" && m.Source != "" {
 			p.Config.Faults[i].Expected, p.Config.Faults[i].Link = s.expected(hostPath(m, fault.Path)), c.link(fault.Path)
@@ -167,7 +167,7 @@ func certificates(config *proxy.Config, visit func(d *proxy.Directive, file stri
 			if file := d.Args[0]; path.IsAbs(file) {
 				visit(d, file)
 			} else {
-				visit(d, path.Join("/etc/nginx", file))
+				visit(d, path.Join(path.Dir(config.Files[0].Path), file))
 			}
 		}
 	}
@@ -186,47 +186,61 @@ func (s *Stack) name(host string) string {
 	return filepath.ToSlash(rel)
 }
 
-var (
-	configFlag = regexp.MustCompile(`nginx(?:-debug)?(?: (?:[^&|;"']|"[^"]*"|'[^']*')*?)? -c\s*["']?([^\s"';]+)`)
-	globalFlag = regexp.MustCompile(`nginx(?:-debug)?(?: [^&|;"']*)? -g\s*["']?([^"']+)`)
-	ownCommand = regexp.MustCompile(`^(\S*/)?(nginx|nginx-debug|openresty)( |$)`)
-)
+var ownCommand = regexp.MustCompile(`^(\S*/)?(nginx|nginx-debug|openresty)( |$)`)
 
-// mainFile is the configuration file that nginx starts with: what -c names, else the image's.
-func mainFile(svc *Service, ofImage string) string {
-	argv := svc.Start()
-	if startsNginx(svc) { // without a shell each word is one argument, quotes and all
-		for i, word := range argv {
-			if strings.ContainsAny(word, " ;") {
-				argv[i] = "'" + word + "'"
-			}
-		}
+// mainFile is the configuration file that nginx starts with: what -c names, else the image's. A relative path
+// counts from nginx's prefix (nginx.org, Command-line parameters).
+func mainFile(argv []string, ofImage string) string {
+	main, o := cmp.Or(ofImage, "/etc/nginx/nginx.conf"), options(argv)
+	prefix, file := path.Dir(main), ""
+	if path.Base(prefix) == "conf" { // nginx's own layout, in which the file moves along with the prefix
+		prefix, file = path.Dir(prefix), "conf/"+path.Base(main)
 	}
-	line := strings.Join(argv, " ")
-	if m := configFlag.FindStringSubmatch(line); m != nil {
-		if path.IsAbs(m[1]) {
-			return m[1]
-		}
-		return path.Join("/etc/nginx", m[1]) // relative paths count from nginx's prefix
+	if file = cmp.Or(o['c'], file); o['c'] == "" && (o['p'] == "" || file == "") {
+		return main
 	}
-	return cmp.Or(ofImage, "/etc/nginx/nginx.conf")
+	if path.IsAbs(file) {
+		return file
+	}
+	return path.Join("/", cmp.Or(o['p'], prefix), file)
 }
 
 // given are the names of the directives that a start gives nginx with -g: the stock image's turns "daemon"
 // off by itself.
-func given(svc *Service, stock bool) (names []string) {
-	argv := svc.Start()
+func given(argv []string, stock bool) (names []string) {
 	if len(argv) == 0 && stock {
 		return []string{"daemon"}
 	}
-	if m := globalFlag.FindStringSubmatch(strings.Join(argv, " ")); m != nil {
-		for directive := range strings.SplitSeq(m[1], ";") {
-			if words := strings.Fields(directive); len(words) > 0 {
-				names = append(names, words[0])
-			}
+	for directive := range strings.SplitSeq(options(argv)['g'], ";") {
+		if words := strings.Fields(directive); len(words) > 0 {
+			names = append(names, words[0])
 		}
 	}
 	return names
+}
+
+// options are the letters among nginx's arguments, with what follows those that take a value.
+func options(argv []string) map[byte]string {
+	o := map[byte]string{}
+	for i := 1; i < len(argv); i++ {
+		word := strings.TrimPrefix(argv[i], "-")
+		if word == argv[i] {
+			continue
+		}
+		for word != "" {
+			letter := word[0]
+			word = word[1:]
+			if o[letter] = ""; strings.IndexByte("cpges", letter) < 0 {
+				continue
+			}
+			if word == "" && i+1 < len(argv) {
+				i++
+				word = argv[i]
+			}
+			o[letter], word = word, ""
+		}
+	}
+	return o
 }
 
 // startsNginx says whether a service starts nginx and nothing else, as the image does by itself.

@@ -7,9 +7,13 @@ import (
 )
 
 // service is the service edge of a project with these lines of flow style: "image: nginx".
-func service(t *testing.T, lines string) *Service {
+// argv is the command line of nginx in a service.
+func argv(t *testing.T, lines string) []string {
 	t.Helper()
-	return load(t, compose("services:\n  edge: {"+lines+"}\n  other: {image: x}\nvolumes: {data: }\n")).Services["edge"]
+	s := load(t, compose("services:\n  edge: {"+lines+"}\n"))
+	c := s.container(s.Services["edge"])
+	s.start(c, s.Services["edge"])
+	return c.argv
 }
 
 func TestWhyProxy(t *testing.T) {
@@ -53,29 +57,41 @@ func TestWhyProxy(t *testing.T) {
 func TestMainFile(t *testing.T) {
 	const usual, own = "/etc/nginx/nginx.conf", "/etc/nginx/own.conf"
 	for lines, want := range map[string]string{
-		"":                                                  usual,
-		"command: nginx":                                    usual,
-		"command: \"nginx -g 'daemon off;'\"":               usual,
-		"command: nginx -c /etc/nginx/own.conf":             own,
-		"command: nginx -c own.conf":                        own,
-		"command: nginx -c conf/../own.conf":                own,
-		"command: nginx -c /opt/own.conf":                   "/opt/own.conf",
-		"command: nginx -c/etc/nginx/own.conf":              own,
-		"command: [nginx, -c, /etc/nginx/own.conf]":         own,
-		"command: [/usr/sbin/nginx, -c, own.conf]":          own,
-		"command: [nginx-debug, -c, own.conf]":              own,
-		"entrypoint: [nginx, -c, own.conf]":                 own,
-		"entrypoint: [nginx], command: [-c, own.conf]":      own,
-		"command: [nginx, -g, 'daemon off;', -c, own.conf]": own,
-		"command: [nginx, -c, own.conf, -g, 'daemon off;']": own,
-		"command: 'sh -c \"exec nginx -c own.conf\"'":       own,
-		"command: ['sh', '-c', \"nginx -c 'own.conf'\"]":    own,
-		"command: 'sh -c \"nginx; other -c own.conf\"'":     usual,
-		"command: 'sh -c nginx'":                            usual,
-		"command: certbot -c own.conf":                      usual,
+		"":                                                                       usual,
+		"command: nginx":                                                         usual,
+		"command: \"nginx -g 'daemon off;'\"":                                    usual,
+		"command: nginx -c /etc/nginx/own.conf":                                  own,
+		"command: nginx -c own.conf":                                             own,
+		"command: nginx -c conf/../own.conf":                                     own,
+		"command: nginx -c /opt/own.conf":                                        "/opt/own.conf",
+		"command: nginx -c/etc/nginx/own.conf":                                   own,
+		"command: [nginx, -c, /etc/nginx/own.conf]":                              own,
+		"command: [/usr/sbin/nginx, -c, own.conf]":                               own,
+		"command: [nginx-debug, -c, own.conf]":                                   own,
+		"entrypoint: [nginx, -c, own.conf]":                                      own,
+		"entrypoint: [nginx], command: [-c, own.conf]":                           own,
+		"command: [nginx, -g, 'daemon off;', -c, own.conf]":                      own,
+		"command: [nginx, -c, own.conf, -g, 'daemon off;']":                      own,
+		"command: 'sh -c \"exec nginx -c own.conf\"'":                            own,
+		"command: ['sh', '-c', \"nginx -c 'own.conf'\"]":                         own,
+		"command: 'sh -c \"nginx; other -c own.conf\"'":                          usual,
+		"command: 'sh -c nginx'":                                                 usual,
+		"command: certbot -c own.conf":                                           usual,
+		"command: nginx -p /opt":                                                 usual,
+		"command: nginx -p /opt -c conf/x.conf":                                  "/opt/conf/x.conf",
+		"command: nginx -c /x.conf -p /opt":                                      "/x.conf",
+		"command: nginx -qc own.conf -e /dev/stderr":                             own,
+		"command: nginx -c":                                                      usual,
+		"command: /wait-for api -- nginx -c own.conf":                            own,
+		"command: ['sh', '-c', 'nginx -t -c /x.conf && exec nginx -c own.conf']": own,
+		"command: ['sh', '-c', 'CONF=own.conf; nginx -c $$CONF']":                own,
+		"command: ['sh', '-c', 'nginx -c $$(ls /x)']":                            usual,
+		"command: ['sh', '-c', 'while :; do sleep 6h; nginx -s reload -c /x.conf; done & nginx -c own.conf']": own,
+		"entrypoint: ['/docker-entrypoint.sh', 'nginx', '-c', 'own.conf']":                                    own,
+		"entrypoint: ['sh', '-c'], command: ['/docker-entrypoint.sh nginx -c own.conf -g \"daemon off;\"']":   own,
 	} {
 		lines = strings.TrimSuffix("image: nginx, "+lines, ", ")
-		if got := mainFile(service(t, lines), ""); got != want {
+		if got := mainFile(argv(t, lines), ""); got != want {
 			t.Errorf("%s: %s, want %s", lines, got, want)
 		}
 	}
@@ -300,6 +316,21 @@ func TestMissing(t *testing.T) {
 	}
 }
 
+// Where the image has nginx's own layout its file is found below the prefix.
+func TestMainFileOfOpenresty(t *testing.T) {
+	const own = "/usr/local/openresty/nginx/conf/nginx.conf"
+	for lines, want := range map[string]string{
+		"":                                    own,
+		", command: openresty -c conf/x.conf": "/usr/local/openresty/nginx/conf/x.conf",
+		", command: openresty -p /app":        "/app/conf/nginx.conf",
+		", command: [/usr/local/openresty/bin/openresty, -p/app/, -c, x.conf]": "/app/x.conf",
+	} {
+		if got := mainFile(argv(t, "image: openresty/openresty"+lines), own); got != want {
+			t.Errorf("%s: %s, want %s", lines, got, want)
+		}
+	}
+}
+
 func TestGiven(t *testing.T) {
 	for lines, want := range map[string]string{
 		"": "daemon",
@@ -308,7 +339,7 @@ func TestGiven(t *testing.T) {
 		`, command: ["nginx", "-c", "/x.conf"]`:                             "",
 		`, command: ["sh", "-c", "nginx; tail -g 'daemon off;' /dev/null"]`: "",
 	} {
-		if got := strings.Join(given(service(t, "image: nginx"+lines), true), " "); got != want {
+		if got := strings.Join(given(argv(t, "image: nginx"+lines), true), " "); got != want {
 			t.Errorf("%s: given are %q, want %q", lines, got, want)
 		}
 	}

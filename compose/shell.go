@@ -437,6 +437,7 @@ func (r *runner) other(program string, c command) {
 	case program == "docker-entrypoint.sh" && r.files.stock && !ok:
 		if len(c.args) > 1 && (c.args[1] == "nginx" || c.args[1] == "nginx-debug") {
 			r.entrypoint()
+			r.nginx(c.args[1:])
 		}
 	case ok:
 		r.call(script.args, func() { r.aside(script.text) })

@@ -25,7 +25,11 @@ func (s *Stack) start(c *container, svc *Service) {
 	for _, name := range ofImage {
 		r.vague[name] = true
 	}
-	switch argv := svc.Start(); {
+	argv := svc.Start()
+	if i := slices.IndexFunc(argv, ownCommand.MatchString); i >= 0 {
+		c.argv = argv[i:]
+	}
+	switch {
 	case c.stock && entrypointRuns(svc):
 		r.entrypoint()
 	case len(argv) == 0 && family(svc.Base()).keeps != "":

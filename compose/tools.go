@@ -113,11 +113,27 @@ func (r *runner) tool(program string, c command) (ok bool) {
 		r.edit(c)
 	case "tee":
 		r.tee(c, operands)
-	case "mkdir", "chmod", "chown", "touch", "nginx", "nginx-debug", "openresty", "echo", "cat", "ls", "adduser", "addgroup", "setcap", "chgrp", "stat":
+	case "nginx", "nginx-debug", "openresty":
+		r.nginx(c.args)
+	case "mkdir", "chmod", "chown", "touch", "echo", "cat", "ls", "adduser", "addgroup", "setcap", "chgrp", "stat":
 	default:
 		return false
 	}
 	return true
+}
+
+// nginx notes how nginx is started. It may also be asked to test its configuration, or to reload it.
+func (r *runner) nginx(argv []string) {
+	for letter := range options(argv) {
+		if strings.IndexByte("stTvVh?", letter) >= 0 {
+			return
+		}
+	}
+	r.files.argv = argv
+	if !known(argv...) {
+		r.files.argv = []string{argv[0]}
+		r.giveUp(r.who + " starts nginx with arguments that are not known")
+	}
 }
 
 // harmless are the programs of starts that write nothing but what they are told to.
