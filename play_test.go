@@ -33,6 +33,9 @@ import (
 //	docker compose pause api
 //	ask http://localhost:8080/ 504
 //
+// Files of the project are changed with cp, mv, sed, rm, mkdir, touch and ln, in the scenario's folder (a
+// copy of it); sleep waits.
+//
 // A service that keeps restarting is up between its restarts. "until api restarting" waits until the
 // engine has slowed the restarts down, so that what follows sees it down.
 //
@@ -228,6 +231,8 @@ func (p *play) run() {
 			p.command(words[1:], false)
 		case len(words) > 2 && words[0] == "!" && words[1] == "docker":
 			p.command(words[2:], true)
+		case slices.Contains(fileCommands, words[0]):
+			p.shell(line)
 		case len(words) == 3 && words[0] == "ask":
 			p.ask(words[1], words[2])
 			asked[words[1]] = words[2]
@@ -258,6 +263,19 @@ func (p *play) command(words []string, fails bool) {
 		p.t.Fatalf("docker %s: %v\n%s", strings.Join(words, " "), err, out)
 	}
 	time.Sleep(settling)
+}
+
+// fileCommands are what a play may do besides docker commands.
+var fileCommands = []string{"cp", "mv", "sed", "rm", "mkdir", "touch", "ln", "sleep"}
+
+// shell carries out a command on the files of the project.
+func (p *play) shell(line string) {
+	p.t.Helper()
+	cmd := exec.CommandContext(p.t.Context(), "sh", "-c", line)
+	cmd.Dir = p.folder
+	if out, err := cmd.CombinedOutput(); err != nil {
+		p.t.Fatalf("%s: %v\n%s", line, err, out)
+	}
 }
 
 // untilRestarting waits until a service has been restarted so often that the engine waits for some

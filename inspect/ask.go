@@ -1,6 +1,8 @@
 package inspect
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -11,34 +13,74 @@ import (
 // they bear the name of an upstream.
 const maxForeign = 200
 
+// Means are what an observer may use beyond what the API shows.
+type Means struct {
+	Probe bool // helper containers, beside those of the project
+}
+
 // Ask says what is still worth knowing of the daemon; no question: the snapshot is complete. It is
 // asked again after each round of answers, so that a question can follow from an answer.
-func Ask(stack *compose.Stack, snap *Snapshot) []Question {
-	questions := map[Question]bool{}
-	ask := func(kind QuestionKind, of string) {
-		if q := (Question{kind, of}); !snap.answered(q) {
-			questions[q] = true
-		}
+func Ask(stack *compose.Stack, snap *Snapshot, means Means) []Question {
+	a := &asking{stack: stack, snap: snap, means: means, questions: map[Question]bool{}}
+	a.aboutProject()
+	if len(snap.Project) > 0 && len(a.questions) == 0 { // what follows rests on the answers
+		a.facts = newFacts(stack, snap)
+		a.aboutLogs()
+		a.aboutDisk()
+		a.aboutMemory()
+		a.aboutCalls()
 	}
-	ask(AskProject, stack.Name)
-	for _, name := range proxyNetworks(stack, snap) {
-		ask(AskNetwork, name)
-	}
-	for _, id := range snap.Project {
-		ask(AskContainer, id)
-	}
-	for _, id := range snap.foreign() {
-		ask(AskContainer, id)
-	}
-	for _, id := range snap.Project {
-		if c := snap.Containers[id]; c != nil && !c.OneOff && c.worrying() {
-			ask(AskLog, id)
-		}
-	}
-	return slices.SortedFunc(maps.Keys(questions), func(a, b Question) int {
-		return slices.Compare([]string{string(a.Kind), a.Of}, []string{string(b.Kind), b.Of})
-	})
+	return slices.SortedFunc(maps.Keys(a.questions), compareQuestions)
 }
+
+// asking collects the questions of one round.
+type asking struct {
+	*facts
+	stack     *compose.Stack
+	snap      *Snapshot
+	means     Means
+	questions map[Question]bool
+}
+
+// ask adds a question that has no answer yet.
+func (a *asking) ask(q Question) {
+	if !a.snap.answered(q) {
+		a.questions[q] = true
+	}
+}
+
+// compareQuestions orders questions, so that runs do not differ.
+func compareQuestions(a, b Question) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Of, b.Of), cmp.Compare(a.Path, b.Path), cmp.Compare(fmt.Sprint(a.Call), fmt.Sprint(b.Call)))
+}
+
+// aboutProject asks which containers and networks there are.
+func (a *asking) aboutProject() {
+	a.ask(Question{Kind: AskProject, Of: a.stack.Name})
+	for _, name := range proxyNetworks(a.stack, a.snap) {
+		a.ask(Question{Kind: AskNetwork, Of: name})
+	}
+	for _, id := range slices.Concat(a.snap.Project, a.snap.foreign()) {
+		a.ask(Question{Kind: AskContainer, Of: id})
+	}
+	for _, id := range a.snap.Project {
+		if c := a.snap.Containers[id]; c != nil && !c.OneOff && c.worrying() {
+			a.ask(Question{Kind: AskLog, Of: id})
+		}
+	}
+}
+
+// aboutLogs asks what the proxies wrote of late.
+func (a *asking) aboutLogs() {}
+
+// aboutDisk asks what runs, where that may be something else than what is on disk.
+func (a *asking) aboutDisk() {}
+
+// aboutMemory asks what the containers use, and what was killed.
+func (a *asking) aboutMemory() {}
+
+// aboutCalls asks the probe to do what the passes do, and who listens where that failed.
+func (a *asking) aboutCalls() {}
 
 // proxyNetworks are the networks that a proxy is on, by the files and by the daemon, and every
 // external one: a project whose external network is missing does not start.
@@ -82,6 +124,20 @@ func (s *Snapshot) answered(q Question) bool {
 		_, ok = s.Networks[q.Of]
 	case AskLog:
 		_, ok = s.Logs[q.Of]
+	case AskKills:
+		_, ok = s.Kills[q.Of]
+	case AskProcesses:
+		_, ok = s.Processes[q.Of]
+	case AskMounts:
+		_, ok = s.Mounts[q.Of]
+	case AskSockets:
+		_, ok = s.Sockets[q.Of]
+	case AskStats:
+		_, ok = s.Stats[q.Of]
+	case AskFile:
+		_, ok = s.Files[q]
+	case AskCall:
+		_, ok = s.Replies[q]
 	}
 	return ok
 }

@@ -11,7 +11,7 @@ import (
 
 // questions are what Ask asks, written "kind of".
 func questions(stack *compose.Stack, snap *Snapshot) (all []string) {
-	for _, q := range Ask(stack, snap) {
+	for _, q := range Ask(stack, snap, Means{}) {
 		all = append(all, string(q.Kind)+" "+q.Of)
 	}
 	return all
@@ -84,11 +84,11 @@ func TestAskBehindAnotherNamespace(t *testing.T) {
 func TestAskFailed(t *testing.T) {
 	stack := shop(t, server(pass("/", "http://api:8000")), edge+api)
 	snap := &Snapshot{Project: []string{"a"}, Failed: map[Question]string{}}
-	for round := 0; len(Ask(stack, snap)) > 0; round++ {
+	for round := 0; len(Ask(stack, snap, Means{})) > 0; round++ {
 		if round > 3 {
 			t.Fatalf("still asks %v", questions(stack, snap))
 		}
-		for _, q := range Ask(stack, snap) {
+		for _, q := range Ask(stack, snap, Means{}) {
 			snap.Failed[q] = "no"
 		}
 	}

@@ -167,7 +167,7 @@ func TestUnchecked(t *testing.T) {
 	conf := server(pass("/", "http://api.example.com"), pass("/b", "http://api.example.com"), pass("/c", "http://$arg_to"))
 	stack := shop(t, conf, strings.Replace(edge, "[", "[more:/etc/nginx/conf.d, ", 1)+api+"volumes: {more: }\n")
 	snap := seen(up("edge"), up("api"))
-	snap.Failed = map[Question]string{{AskLog, "b"}: "too slow", {AskContainer, "a"}: "gone"}
+	snap.Failed = map[Question]string{{Kind: AskLog, Of: "b"}: "too slow", {Kind: AskContainer, Of: "a"}: "gone"}
 	var got []string
 	for _, u := range judged(stack, snap).Unchecked {
 		got = append(got, u.What)

@@ -102,7 +102,8 @@ func answersTo(names ...string) func(*Container) {
 
 // seen is what the daemon says of these containers, those of other projects among them.
 func seen(containers ...*Container) *Snapshot {
-	s := &Snapshot{Time: now, Project: []string{}, Containers: map[string]*Container{}, Networks: map[string]*Network{}, Logs: map[string][]string{}}
+	s := NewSnapshot(now)
+	s.Project = []string{}
 	for _, c := range containers {
 		s.Containers[c.ID] = c
 		if c.Project == "shop" {

@@ -81,7 +81,7 @@ func TestReportHasNoCredentials(t *testing.T) {
 	} {
 		for _, conf := range []string{conf, strings.Replace(conf, "lisen", "#", 1) + "\n}", strings.Replace(conf, "lisen 'password=hunter2';", "", 1)} {
 			if snap != nil {
-				snap.Failed = map[Question]string{{AskLog, "x"}: "token=hunter2"}
+				snap.Failed = map[Question]string{{Kind: AskLog, Of: "x"}: "token=hunter2"}
 			}
 			r := judged(shop(t, conf, services), snap)
 			for _, f := range append(r.Findings, r.Ignored...) {

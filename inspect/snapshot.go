@@ -2,11 +2,13 @@ package inspect
 
 import "time"
 
-// Question is one thing that can be asked of the daemon. Its answer is the row of the snapshot
-// that it is the key of.
+// Question is one thing that can be asked of the daemon, or of a probe that stands where a container
+// stands. Its answer is the row of the snapshot that it is the key of.
 type Question struct {
 	Kind QuestionKind
 	Of   string // what it is about: a project's name, a container's or network's id or name
+	Path string // of AskFile: in the container
+	Call Call   // of AskCall
 }
 
 // QuestionKind is what a question asks for.
@@ -17,10 +19,33 @@ const (
 	AskContainer QuestionKind = "container" // by id: Snapshot.Containers
 	AskNetwork   QuestionKind = "network"   // by full name: Snapshot.Networks
 	AskLog       QuestionKind = "log"       // the last lines of a container, by id: Snapshot.Logs
+	AskKills     QuestionKind = "kills"     // what the kernel killed for want of memory, by project: Snapshot.Kills
+	AskProcesses QuestionKind = "processes" // of a container, by id: Snapshot.Processes
+	AskMounts    QuestionKind = "mounts"    // that a container's processes see, by id: Snapshot.Mounts
+	AskSockets   QuestionKind = "sockets"   // that listen in a container's network namespace, by id: Snapshot.Sockets
+	AskStats     QuestionKind = "stats"     // what a container uses, by id: Snapshot.Stats
+	AskFile      QuestionKind = "file"      // a file or directory as a container has it: Snapshot.Files
+	AskCall      QuestionKind = "call"      // what a pass meets, from where a container stands: Snapshot.Replies
 )
 
-// Snapshot is what the daemon was seen to say: plain data, no judgement. A row that is absent was
-// not checked.
+// Call is one attempt to do what a pass does: to look up the host, to connect to each of its
+// addresses, and to say just enough to tell what answers there.
+type Call struct {
+	Host      string        // name or address, without brackets
+	Port      int           // 0: the name is looked up, nothing more
+	Resolvers string        // addresses that nginx asks for the name, with blanks: "127.0.0.11 10.0.0.2:5353"; empty: as libc does
+	Wait      time.Duration // for the connection: proxy_connect_timeout, a second at most
+	Scheme    string        // of the pass: http, https, fastcgi, uwsgi, suwsgi, scgi, grpc, grpcs, memcached, tcp
+	Asked     string        // the Host header that the pass sends
+	Real      string        // the name that clients ask the server for, where that is another one
+	SNI       string        // the name that the pass sends within TLS; empty: none
+	Verify    string        // the name that the certificate must have; empty: it is not verified
+	Trusted   string        // what Verify trusts, as PEM
+	Path      string        // of a location that looks like one for websockets: an upgrade is asked for there; empty: none
+}
+
+// Snapshot is what the daemon and the probes were seen to say: plain data, no judgement. A row that
+// is absent was not checked.
 type Snapshot struct {
 	Daemon     Daemon
 	Time       time.Time             // the daemon's clock when it was asked
@@ -28,7 +53,106 @@ type Snapshot struct {
 	Containers map[string]*Container // by id, those of other projects on the proxies' networks too
 	Networks   map[string]*Network   // by full name; a nil row: the daemon has none of that name
 	Logs       map[string][]string   // by container id, oldest line first
-	Failed     map[Question]string   // questions that got no answer, and why
+	Kills      map[string][]Kill     // by project
+	Processes  map[string][]Process  // by container id
+	Mounts     map[string][]Mounted  // by container id
+	Sockets    map[string][]Socket   // by container id
+	Stats      map[string]*Stats     // by container id
+	Files      map[Question]*File    // a nil row: there is no such file
+	Replies    map[Question]*Reply
+	Failed     map[Question]string // questions that got no answer, and why
+}
+
+// NewSnapshot is a snapshot without rows.
+func NewSnapshot(at time.Time) *Snapshot {
+	return &Snapshot{
+		Time:       at,
+		Containers: map[string]*Container{}, Networks: map[string]*Network{}, Logs: map[string][]string{},
+		Kills: map[string][]Kill{}, Processes: map[string][]Process{}, Mounts: map[string][]Mounted{},
+		Sockets: map[string][]Socket{}, Stats: map[string]*Stats{}, Files: map[Question]*File{},
+		Replies: map[Question]*Reply{}, Failed: map[Question]string{},
+	}
+}
+
+// Reply is what a call met.
+type Reply struct {
+	Lookups []Lookup // one per resolver, or the one of libc; none where the host is an address
+	Dials   []Dial   // to each address, at most maxDials of them
+	Talk    Talk     // with the first address that took the connection
+}
+
+// Lookup is one answer to the question for a name.
+type Lookup struct {
+	By        string   // the resolver, host and port; empty: libc, which looks into the hosts file first
+	Addresses []string // of IPv4 and IPv6, in the order of the answer
+	Error     string   // why there are none: "no such host", "server failure", "no answer", "refused"
+	Took      time.Duration
+}
+
+// Dial is one attempt to connect.
+type Dial struct {
+	Address string // without its port
+	Errno   int    // as Linux numbers them: 111 refused, 113 unreachable, 110 no answer in time; 0: connected
+	Took    time.Duration
+}
+
+// Talk is what the other side of a connection was heard to say.
+type Talk struct {
+	Speaks   string        // http, tls, fastcgi, uwsgi, http2, or other; empty: nothing that tells it
+	Closed   bool          // it closed the connection without a word
+	Banner   string        // the first bytes of what is no known protocol
+	Status   int           // of HTTP, with the Host header that the pass sends; 0: none
+	Real     int           // the same with the name that clients ask for; 0: not asked
+	Upgraded int           // status of the request for a websocket; 0: not asked
+	Server   string        // header of HTTP
+	NeedsSNI bool          // it ends the handshake without a name, and not with one
+	TLSError string        // why there was no handshake, or the certificate would be refused; empty: it would not
+	Took     time.Duration // until the first byte
+}
+
+// Socket is one TCP socket that listens.
+type Socket struct {
+	Address string // 0.0.0.0, 127.0.0.1, ::, ::1 …
+	Port    int
+	Waiting int // connections that nobody has accepted yet
+}
+
+// Process is one process of a container.
+type Process struct {
+	PID, Parent int // as the daemon's host numbers them
+	Started     time.Time
+	Command     string
+}
+
+// Mounted is a mount as a container's processes see it (proc(5), mountinfo).
+type Mounted struct {
+	Target string // in the container
+	Root   string // what is mounted, within its file system; ends in //deleted where that is gone
+}
+
+// Kill is one process that the kernel killed for want of memory.
+type Kill struct {
+	Container string // id
+	Time      time.Time
+}
+
+// Stats are one sample of what a container uses. A limit of 0 is none.
+type Stats struct {
+	Memory, MemoryLimit uint64 // bytes, without what the kernel would give back at once
+	MemoryFailures      uint64 // how often the limit was hit
+	Pids, PidsLimit     uint64
+	Periods, Throttled  uint64 // of the CPU's scheduler, and those in which it held the container back
+}
+
+// File is a file or directory as a container has it.
+type File struct {
+	Link     string    // where it leads, if it is a link
+	Dir      bool      // it is a directory
+	Socket   bool      // it is a unix socket
+	Size     int64     // in bytes
+	Mode     uint32    // permission bits
+	Modified time.Time // of its content
+	Text     string    // of a file whose content was asked for
 }
 
 // Daemon is the engine that was asked.
@@ -38,6 +162,7 @@ type Daemon struct {
 	Engine   string // version
 	API      string // version spoken
 	Desktop  bool   // Docker Desktop, whose DNS answers host.docker.internal
+	Local    bool   // it runs on this machine: its paths are paths here, and so are its processes
 }
 
 // Container is one container, as the daemon's inspect shows it.

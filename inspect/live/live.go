@@ -17,8 +17,9 @@ const (
 	parallel = 4
 
 	// rounds that a diagnosis can need: the project; its containers; their networks and logs; who
-	// else is on those networks; what that leads to. The rest is room.
-	rounds = 8
+	// else is on those networks; what that leads to; then what runs, what is called, and who
+	// listens where that failed. The rest is room.
+	rounds = 16
 )
 
 // Options say which daemon to ask.
@@ -27,6 +28,8 @@ type Options struct {
 	// DOCKER_TLS, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH and DOCKER_API_VERSION mean what they mean to
 	// the docker command.
 	Env []string
+
+	Means inspect.Means
 }
 
 // Observe asks the daemon whatever inspect.Ask wants to know of the stack. It sends GET and HEAD
@@ -43,7 +46,9 @@ func Observe(ctx context.Context, opts Options, stack *compose.Stack) (*inspect.
 		return nil, err
 	}
 	defer d.close()
-	return d.observe(ctx, inspect.Ask, stack)
+	return d.observe(ctx, func(stack *compose.Stack, snap *inspect.Snapshot) []inspect.Question {
+		return inspect.Ask(stack, snap, opts.Means)
+	}, stack)
 }
 
 // observe asks and answers in turns until there is no question left.
@@ -56,13 +61,7 @@ func (d *daemon) observe(ctx context.Context, ask asker, stack *compose.Stack) (
 	introduced := make(chan inspect.Daemon, 1)
 	go func() { introduced <- d.introduce(ctx) }()
 
-	snap := &inspect.Snapshot{
-		Time:       d.wire.date,
-		Containers: map[string]*inspect.Container{},
-		Networks:   map[string]*inspect.Network{},
-		Logs:       map[string][]string{},
-		Failed:     map[inspect.Question]string{},
-	}
+	snap := inspect.NewSnapshot(d.wire.date)
 	questions := ask(stack, snap)
 	for round := 0; round < rounds && len(questions) > 0; round++ {
 		if err := d.fill(ctx, snap, stack, questions); err != nil {
@@ -77,7 +76,7 @@ func (d *daemon) observe(ctx context.Context, ask asker, stack *compose.Stack) (
 	return snap, nil
 }
 
-// asker is the type of inspect.Ask.
+// asker says what is still worth knowing, as inspect.Ask does.
 type asker func(*compose.Stack, *inspect.Snapshot) []inspect.Question
 
 // row writes one answer into the snapshot.

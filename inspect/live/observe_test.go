@@ -46,30 +46,28 @@ func TestObserve(t *testing.T) {
 	if since := time.Since(snap.Time); since > time.Minute || since < -time.Minute {
 		t.Errorf("the daemon's clock reads %v", snap.Time)
 	}
-	want := &inspect.Snapshot{
-		Daemon:  inspect.Daemon{Endpoint: e.endpoint, Engine: "29.0.0", API: "1.51", Desktop: true},
-		Time:    snap.Time,
-		Project: []string{"aaa", "ccc"},
-		Containers: map[string]*inspect.Container{"aaa": {
-			ID: "aaa", Name: "shop-api-1", Project: "shop", Service: "api", Image: "api:1",
-			State: "running", Error: "no red�", ExitCode: 137, OOMKilled: true, Restarts: 3,
-			Started: time.Date(2026, 11, 21, 13, 9, 25, 968444788, time.UTC),
-			Health:  "unhealthy", HealthOutput: "curl: (7)\nrefused", StartPeriod: 5 * time.Second,
-			NetworkMode: "shop_front",
-			Endpoints: []inspect.Endpoint{
-				{Network: "shop_back", Names: []string{"api"}},
-				{Network: "shop_front", ID: "e1", IPv4: "172.18.0.2", IPv6: "fd00::2", Names: []string{"aaa", "api", "shop-api-1"}},
-			},
-		}},
-		Networks: map[string]*inspect.Network{
-			"shop_front": {ID: "n1", Name: "shop_front", Driver: "bridge", Internal: true, Containers: []string{"aaa", "bbb"}},
-			"shop_back":  nil,
+	want := inspect.NewSnapshot(snap.Time)
+	want.Daemon = inspect.Daemon{Endpoint: e.endpoint, Engine: "29.0.0", API: "1.51", Desktop: true}
+	want.Project = []string{"aaa", "ccc"}
+	want.Containers = map[string]*inspect.Container{"aaa": {
+		ID: "aaa", Name: "shop-api-1", Project: "shop", Service: "api", Image: "api:1",
+		State: "running", Error: "no red�", ExitCode: 137, OOMKilled: true, Restarts: 3,
+		Started: time.Date(2026, 11, 21, 13, 9, 25, 968444788, time.UTC),
+		Health:  "unhealthy", HealthOutput: "curl: (7)\nrefused", StartPeriod: 5 * time.Second,
+		NetworkMode: "shop_front",
+		Endpoints: []inspect.Endpoint{
+			{Network: "shop_back", Names: []string{"api"}},
+			{Network: "shop_front", ID: "e1", IPv4: "172.18.0.2", IPv6: "fd00::2", Names: []string{"aaa", "api", "shop-api-1"}},
 		},
-		Logs: map[string][]string{"aaa": {"hello"}},
-		Failed: map[inspect.Question]string{
-			{Kind: inspect.AskContainer, Of: "ccc"}: "the Docker daemon at " + e.endpoint + ": No such container: ccc",
-			{Kind: inspect.AskLog, Of: "ccc"}:       "the Docker daemon at " + e.endpoint + ": configured logging driver does not support reading",
-		},
+	}}
+	want.Networks = map[string]*inspect.Network{
+		"shop_front": {ID: "n1", Name: "shop_front", Driver: "bridge", Internal: true, Containers: []string{"aaa", "bbb"}},
+		"shop_back":  nil,
+	}
+	want.Logs = map[string][]string{"aaa": {"hello"}}
+	want.Failed = map[inspect.Question]string{
+		{Kind: inspect.AskContainer, Of: "ccc"}: "the Docker daemon at " + e.endpoint + ": No such container: ccc",
+		{Kind: inspect.AskLog, Of: "ccc"}:       "the Docker daemon at " + e.endpoint + ": configured logging driver does not support reading",
 	}
 	if !reflect.DeepEqual(snap, want) {
 		t.Errorf("got  %+v\nwant %+v", snap, want)
