@@ -92,13 +92,14 @@ type Lookup struct {
 // Dial is one attempt to connect.
 type Dial struct {
 	Address string // without its port
-	Errno   int    // as Linux numbers them: 111 refused, 113 unreachable, 110 no answer in time; 0: connected
+	Errno   int    // as Linux numbers them: 111 refused, 113 unreachable, 110 no answer in time; 0: connected; -1: another failure
 	Took    time.Duration
 }
 
 // Talk is what the other side of a connection was heard to say.
 type Talk struct {
-	Speaks   string        // http, tls, fastcgi, uwsgi, http2, or other; empty: nothing that tells it
+	Speaks   string        // http, tls, fastcgi, uwsgi, http2, memcached, or other; empty: nothing that tells it
+	Within   string        // the same of what is said within TLS, where the pass begins that
 	Closed   bool          // it closed the connection without a word
 	Banner   string        // the first bytes of what is no known protocol
 	Status   int           // of HTTP, with the Host header that the pass sends; 0: none
