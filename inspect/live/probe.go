@@ -214,7 +214,8 @@ func cleanReply(r inspect.Reply) inspect.Reply {
 		r.Dials[i].Address = clean(r.Dials[i].Address)
 	}
 	t := &r.Talk
-	t.Speaks, t.Banner, t.Server, t.TLSError = clean(t.Speaks), oneLine(t.Banner), oneLine(t.Server), oneLine(t.TLSError)
+	t.Speaks, t.Within, t.Banner = clean(t.Speaks), clean(t.Within), oneLine(t.Banner)
+	t.Server, t.TLSError = oneLine(t.Server), oneLine(t.TLSError)
 	return r
 }
 
