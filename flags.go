@@ -34,8 +34,9 @@ Which project (as for docker compose):
 What to check:
       --proxy SERVICE          this proxy only (repeatable)
       --live MODE              ask the Docker daemon: auto, off, require (auto)
-      --probe MODE             try names and ports from where nginx stands, in a
-                               container made for that: auto, off, require (auto)
+      --probe MODE             try names and ports from where nginx stands, by
+                               a container made for that: auto, off, require
+                               (auto)
       --timeout DURATION       how long daemon and probe may take in all (10s)
       --ignore RULE[=SUBJECT]  not this rule, at all or for a service, host or
                                route; * in SUBJECT matches anything (repeatable)
