@@ -71,17 +71,18 @@ func (d *daemon) observe(ctx context.Context, ask asker, stack *compose.Stack) (
 	snap := inspect.NewSnapshot(d.wire.date)
 	questions := ask(stack, snap)
 	introduced := d.introduction(ctx)
+	meet := func() { snap.Daemon = introduced(); snap.Daemon.Local = d.local.Load() }
 	for round := 0; round < rounds && len(questions) > 0; round++ {
 		if err := d.fill(ctx, snap, stack, questions); err != nil {
 			return nil, err
 		}
-		snap.Daemon = introduced()
-		snap.Daemon.Local = d.local.Load()
+		meet()
 		questions = ask(stack, snap)
 	}
 	for _, q := range questions {
 		snap.Failed[q] = "not asked: the questions did not end"
 	}
+	meet()
 	snap.Probe = d.helpers.end()
 	return snap, nil
 }
