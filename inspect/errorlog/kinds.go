@@ -42,6 +42,7 @@ const (
 	OutOfConnections Kind = "out-of-connections"
 	OutOfFiles       Kind = "out-of-files"
 	WorkersStarted   Kind = "workers-started"
+	WorkerStarted    Kind = "worker-started"
 	Reconfiguring    Kind = "reconfiguring"
 )
 
@@ -225,11 +226,11 @@ var kinds = []Entry{
 		Says: "nginx cannot become the user that it is to run as", Do: "use the unprivileged image, or leave cap_drop and user out"},
 
 	// what nginx says of itself
-	{Kind: WorkersStarted, Stems: []string{"start worker process "}, Says: "nginx has read its configuration and works with it"},
-	{Kind: "workers-starting", Stems: []string{"start worker processes", "start cache manager process", "start cache loader process"}, Says: "nginx has read its configuration"},
+	{Kind: WorkersStarted, Stems: []string{"start worker processes"}, Says: "nginx has read its configuration and works with it"},
+	{Kind: WorkerStarted, Stems: []string{"start worker process "}, Says: "nginx started a worker"},
 	{Kind: Reconfiguring, Stems: []string{"reconfiguring", "signal * (SIGHUP) received"}, Says: "nginx was told to read its configuration again; an [emerg] behind it says that it goes on with the old one"},
 	{Kind: "worker-killed", Stems: []string{"worker process * exited on signal", "worker process * exited with fatal code"}, Hop: "proxy", Causes: "D4",
 		Says: "a worker of nginx itself was killed; signal 9 is mostly the kernel's, for want of memory", Do: "raise the memory limit of the proxy"},
-	{Kind: "lifecycle", Stems: []string{"signal ", "gracefully shutting down", "exiting", "exit", "worker process * exited with code", "cache manager process", "using the ", "nginx/", "built by", "OS:", "getrlimit(RLIMIT_NOFILE)", "shutting down"}, Says: "nginx started, ends, or was told something"},
+	{Kind: "lifecycle", Stems: []string{"signal ", "gracefully shutting down", "exiting", "exit", "worker process * exited with code", "cache manager process", "start cache ", "using the ", "nginx/", "built by", "OS:", "getrlimit(RLIMIT_NOFILE)", "shutting down"}, Says: "nginx started, ends, or was told something"},
 	{Kind: "test-result", Stems: []string{"the configuration file * syntax is ok", "configuration file * test"}, Says: "the outcome of nginx -t"},
 }

@@ -94,7 +94,7 @@ func TestParse(t *testing.T) {
 		"without a time": {"[emerg] 1#1: bind() to 0.0.0.0:80 failed (98: Address already in use)",
 			Line{Level: "emerg", PID: 1, Kind: "bind-failed", Message: "bind() to 0.0.0.0:80 failed (98: Address already in use)", Code: 98}},
 		"a worker": {"2026/11/22 12:01:03 [notice] 1#1: start worker process 29",
-			Line{Time: at, Level: "notice", PID: 1, Kind: WorkersStarted, Message: "start worker process 29"}},
+			Line{Time: at, Level: "notice", PID: 1, Kind: WorkerStarted, Message: "start worker process 29"}},
 		"an alert before any request": {"2026/11/22 12:01:03 [alert] 29#29: 4 worker_connections are not enough",
 			Line{Time: at, Level: "alert", PID: 29, Kind: OutOfConnections, Message: "4 worker_connections are not enough"}},
 	} {
@@ -249,7 +249,7 @@ func TestKindOfMessages(t *testing.T) {
 		`open() "/var/cache/nginx/proxy_temp/1" failed (30: Read-only file system) while reading upstream`:                                          "temp-not-writable",
 		"signal 1 (SIGHUP) received from 7, reconfiguring":                                                                                          Reconfiguring,
 		"reconfiguring":                                     Reconfiguring,
-		"start worker processes":                            "workers-starting",
+		"start worker processes":                            WorkersStarted,
 		"worker process 29 exited on signal 9":              "worker-killed",
 		"signal 3 (SIGQUIT) received, shutting down":        "lifecycle",
 		"a message of another module while doing something": "",
