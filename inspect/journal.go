@@ -304,19 +304,6 @@ func (f *facts) addresses(svc *compose.Service) (all []string) {
 	return all
 }
 
-// owner is the container that has an address now on a network of a proxy; nil: none that was seen.
-func (f *facts) owner(p *compose.Proxy, ip string) *Container {
-	networks := f.networks(p.Service)
-	for _, box := range f.all {
-		for _, e := range box.Endpoints {
-			if e.ID != "" && (e.IPv4 == ip || e.IPv6 == ip) && slices.Contains(networks, e.Network) {
-				return box
-			}
-		}
-	}
-	return nil
-}
-
 // text is a failure in a few words, without what differs from request to request.
 func (e *failure) text() string {
 	text := e.Message
