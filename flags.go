@@ -13,6 +13,7 @@ import (
 
 	"why502/compose"
 	"why502/inspect"
+	"why502/inspect/live"
 	"why502/report"
 )
 
@@ -36,6 +37,8 @@ What to check:
       --live MODE              ask the Docker daemon: auto, off, require (auto)
       --probe MODE             try names and ports from where nginx stands, in a
                                container made for that: auto, off, require (auto)
+      --since TIME             what logs say counts from then on, as for docker
+                                logs: a duration like 30m, or a time (15m)
       --timeout DURATION       how long daemon and probe may take in all (10s)
       --ignore RULE[=SUBJECT]  not this rule, at all or for a service, host or
                                route; * in SUBJECT matches anything (repeatable)
@@ -88,6 +91,7 @@ type request struct {
 	project compose.Options
 	live    string // auto, off, require
 	probe   string // auto, off, require
+	since   string
 	timeout time.Duration
 	ignore  []inspect.Ignore
 	outputs []output
@@ -101,6 +105,7 @@ type flags struct {
 	project compose.Options
 	live    string
 	probe   string
+	since   string
 	timeout time.Duration
 	ignore  []string
 	formats []string
@@ -125,6 +130,7 @@ func (f *flags) set() *pflag.FlagSet {
 	s.StringArrayVar(&f.project.Proxies, "proxy", nil, "")
 	s.StringVar(&f.live, "live", "auto", "")
 	s.StringVar(&f.probe, "probe", "auto", "")
+	s.StringVar(&f.since, "since", "15m", "")
 	s.DurationVar(&f.timeout, "timeout", 10*time.Second, "")
 	s.StringArrayVar(&f.ignore, "ignore", nil, "")
 	s.StringArrayVar(&f.formats, "format", nil, "")
@@ -196,7 +202,7 @@ func alone(set *pflag.FlagSet, n int) error {
 
 // diagnosis reads the command line of a diagnosis.
 func (f *flags) diagnosis(args []string) (*request, error) {
-	r := &request{project: f.project, live: f.live, probe: f.probe, timeout: f.timeout, color: f.color}
+	r := &request{project: f.project, live: f.live, probe: f.probe, since: f.since, timeout: f.timeout, color: f.color}
 	r.style = report.Options{Verbose: f.verbose, Quiet: f.quiet, Version: version}
 	err := f.check()
 	if err != nil {
@@ -231,7 +237,10 @@ func (f *flags) check() error {
 				"--%s is %q, but can be %s", choice.flag, choice.value, either(choice.of))
 		}
 	}
+	_, err := live.Since(f.since, time.Now())
 	switch {
+	case err != nil:
+		return wrong("a duration like 30m, or a time like 2026-01-31T12:00:00Z", "--since: %w", err)
 	case f.timeout <= 0:
 		return wrong("a duration like 10s or 1m", "--timeout is %s, but must be more than nothing", f.timeout)
 	case f.quiet && f.verbose:

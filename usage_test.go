@@ -42,6 +42,7 @@ var uses = map[string]useTest{
 	"--live, required":          {"", "--live require $DIR", exitError, "no Docker daemon"},
 	"--probe":                   {"", "--probe off $DIR", exitOK, "from-the-directory: "},
 	"--probe, required":         {"", "--probe require $DIR", exitError, "no Docker daemon"},
+	"--since":                   {"", "--since 1h $DIR", exitOK, "from-the-directory: "},
 	"--timeout":                 {"", "--timeout 1ms $DIR", exitOK, "from-the-directory: "},
 	"--ignore":                  {"", "--ignore upstream-host-unknown=nope --profile full $DIR", exitOK, ""},
 	"--ignore, *":               {"", "--ignore *=n*e --profile full $DIR", exitOK, ""},
