@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"errors"
+	"time"
 
 	"why502/compose/proxy"
 )
@@ -27,6 +28,10 @@ type File struct {
 	Emptied  bool        // a command wrote it while it was reading it
 	Eaten    []proxy.Use // variables that Compose took for its own before they came to be in it
 	Line     int         // at which it begins in the file of that name; 0: at the first
+
+	Source  string    // host path of the file of that name; empty: it is none of its own
+	Changed time.Time // when that was last written; zero: not known
+	Origin  proxy.Origin
 }
 
 // ErrDirectory says that there is a directory where nginx reads a file.
