@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -62,6 +63,8 @@ func (c *container) origin(f *nginx.File, l *layer) proxy.Origin {
 	case f.Source == "":
 		return proxy.OfImage
 	case l.mount != nil:
+		info, err := os.Lstat(l.mount.Source)
+		f.Linked = err == nil && info.Mode().Type() == fs.ModeSymlink
 		return proxy.Mounted
 	case i >= c.built:
 		return proxy.Made

@@ -123,3 +123,15 @@ func (s *Stack) steady(m *mark, depth int) bool {
 
 // FromShell says whether a variable may have its value from the shell that the project was started in.
 func (s *Stack) FromShell(name string) bool { return s.process[name] }
+
+// ConfigRoots are the directories under which images keep nginx's configuration.
+func ConfigRoots() []string { return slices.Clone(configRoots) }
+
+// Text is the text of a file; empty where it is not known.
+func (s Sources) Text(name string) string {
+	src := s[name]
+	if src == nil {
+		return ""
+	}
+	return strings.Join(src.lines, "\n")
+}

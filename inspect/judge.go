@@ -68,6 +68,7 @@ func (j *judge) walkProxy(p *compose.Proxy) {
 	for _, r := range p.Routes {
 		j.routes = append(j.routes, j.walkRoute(r, states))
 	}
+	j.softenUnloaded(p, j.routes[first:], own)
 	found := append(own, j.walkIdleGroups(p)...)
 	for _, w := range j.routes[first:] {
 		for _, b := range w.backends {

@@ -23,6 +23,10 @@ var rules = []*Rule{
 	configUnreadable,
 	configNotLoaded,
 	defaultConfShadows,
+	configMountStale,
+	configNotReloaded,
+	configImageStale,
+	containerOlderThanProject,
 	// proxy
 	proxyPortConflict,
 	proxyNotRunning,

@@ -32,6 +32,7 @@ type File struct {
 	Source  string    // host path of the file of that name; empty: it is none of its own
 	Changed time.Time // when that was last written; zero: not known
 	Origin  proxy.Origin
+	Linked  bool // the source of the mount that brings it is a symbolic link
 }
 
 // ErrDirectory says that there is a directory where nginx reads a file.

@@ -146,7 +146,7 @@ func (r *reader) load(name string) (*source, *refusal) {
 		r.text += len(f.Text)
 		r.sources[name] = newSource(f)
 		r.config.Files = append(r.config.Files, proxy.File{
-			Path: name, Name: f.Name, Origin: f.Origin, Source: f.Source, Changed: f.Changed,
+			Path: name, Name: f.Name, Origin: f.Origin, Source: f.Source, Changed: f.Changed, Linked: f.Linked,
 			Lost: f.Lost, Emptied: f.Emptied, Eaten: f.Eaten,
 		})
 		return r.sources[name], nil

@@ -44,6 +44,7 @@ type File struct {
 	Origin  Origin
 	Source  string    // host path of the file of that name; empty: it is none of its own
 	Changed time.Time // when that was last written; zero: not known
+	Linked  bool      // the source of the mount that brings it is a symbolic link
 
 	Lost    []string // variables of nginx's own that its rendering has replaced, without their $
 	Emptied bool     // a command of the start wrote it while it was reading it, so that nothing is left

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/cli/cli/connhelper"
@@ -31,6 +32,9 @@ type daemon struct {
 	where  endpoint
 	client *client.Client
 	wire   *wire
+
+	archives sync.Mutex     // one at a time: a container is locked while its archive is read
+	learned  map[string]int // how much was seen of a container's configuration, by service
 }
 
 // connect says hello to the daemon. An empty version means the newest API that both sides speak.
@@ -131,8 +135,9 @@ type wire struct {
 	next *http.Transport
 
 	first  sync.Once
-	date   time.Time // the daemon's clock, in whole seconds; zero: it did not say
-	engine string    // its version, if it is Docker's
+	date   time.Time    // the daemon's clock, in whole seconds; zero: it did not say
+	engine string       // its version, if it is Docker's
+	latest atomic.Int64 // the daemon's clock when it answered last, in seconds since 1970; 0: it did not say
 }
 
 // RoundTrip sends a request, as http.RoundTripper wants it.
@@ -145,6 +150,9 @@ func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, unreachable(w.host, err)
 	}
 	w.first.Do(func() { w.read(response.Header) })
+	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+		w.latest.Store(date.Unix())
+	}
 	response.Body = http.MaxBytesReader(nil, response.Body, maxAnswer)
 	return response, nil
 }

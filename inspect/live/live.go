@@ -67,6 +67,7 @@ func (d *daemon) observe(ctx context.Context, ask asker, stack *compose.Stack) (
 		if err := d.fill(ctx, snap, stack, questions); err != nil {
 			return nil, err
 		}
+		d.learn(stack, snap)
 		questions = ask(stack, snap)
 	}
 	for _, q := range questions {
