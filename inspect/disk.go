@@ -2,9 +2,7 @@ package inspect
 
 import (
 	"path"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -135,69 +133,43 @@ func (f *facts) present(box *Container, file string) (there, known bool) {
 	return false, false
 }
 
-// failure is a request of which the log says that it failed at an address.
-type failure struct {
-	line string
-	port int
-	uri  string
-	at   time.Time
-}
-
-var (
-	failedAt  = regexp.MustCompile(`\[(?:error|crit)\].*upstream: "[a-z]+://(?:\[[0-9a-fA-F:.]+\]|[^"/:]+):(\d+)`)
-	failedFor = regexp.MustCompile(`request: "[A-Z]+ ([^ "?]+)`)
-)
-
-// failures are the requests that failed since nginx last read its configuration.
-func (f *facts) failures(box *Container) (all []failure) {
-	loaded := f.loadedAt(box)
-	for _, line := range f.snap.Logs[box.ID] {
-		m := failedAt.FindStringSubmatch(line.Text)
-		if m == nil || !line.Time.IsZero() && line.Time.Before(loaded.Add(-time.Second)) {
-			continue
-		}
-		x := failure{line: line.Text, at: line.Time}
-		x.port, _ = strconv.Atoi(m[1])
-		if uri := failedFor.FindStringSubmatch(line.Text); uri != nil {
-			x.uri = uri[1]
-		}
-		all = append(all, x)
-	}
-	return all
-}
-
-// failsElsewhere is the last request that failed at a port that no pass of the files has, so that it is
-// one of the configuration that nginx still has.
-func (f *facts) failsElsewhere(p *compose.Proxy, box *Container) (failure, bool) {
+// failsElsewhere are requests that failed, and were not answered since, at ports that no pass of the
+// files has: they are of the configuration that nginx still has.
+func (f *facts) failsElsewhere(p *compose.Proxy) (all []*failure) {
 	ports := map[int]bool{}
 	for _, r := range p.Routes {
 		for _, b := range f.backends(r) {
 			if b.Unknown != "" || b.Port == 0 && b.Socket == "" {
-				return failure{}, false
+				return nil
 			}
 			ports[b.Port] = true
 		}
 	}
-	for _, x := range slices.Backward(f.failures(box)) {
-		if !ports[x.port] {
-			return x, len(ports) > 0
+	j := f.journal(p)
+	for _, e := range j.failures {
+		if _, port, ok := e.Upstream.Address(); ok && !ports[port] && len(ports) > 0 && !j.answeredSince(e) {
+			all = append(all, e)
 		}
 	}
-	return failure{}, false
+	return all
 }
 
-// routesOf are the routes of a proxy whose location is the nearest to a path; all, if none is.
-func routesOf(p *compose.Proxy, uri string) (ids []string) {
-	longest := -1
+// answeredSince says whether what failed was asked again later, and answered.
+func (j *journal) answeredSince(e *failure) bool {
+	return slices.ContainsFunc(j.visits, func(v visit) bool {
+		return v.answered() && v.at.After(e.at) && v.Method == e.Method && requestPath(v.URI) == requestPath(e.URI)
+	})
+}
+
+// askedOf are the routes of a proxy that requests take now of which others failed: of all, where that
+// cannot be told.
+func askedOf(p *compose.Proxy, failures []*failure) (ids []string) {
 	for _, r := range p.Routes {
-		if r.Location == nil || strings.HasPrefix(r.Location.Modifier, "~") || !strings.HasPrefix(uri, r.Location.Path) {
-			continue
-		}
-		if n := len(r.Location.Path); n >= longest {
-			if n > longest {
-				ids = nil
-			}
-			longest, ids = n, append(ids, r.ID)
+		if slices.ContainsFunc(failures, func(e *failure) bool {
+			loc, _ := locationAt(r.Server.Locations, requestPath(e.URI))
+			return serves(r, e.Line) && loc != nil && loc == r.Location
+		}) {
+			ids = append(ids, r.ID)
 		}
 	}
 	if ids == nil {
@@ -217,8 +189,9 @@ func (j *judge) softenUnloaded(p *compose.Proxy, routes []*walked, own []*Findin
 		return
 	}
 	seen := map[int]bool{}
-	for _, x := range j.failures(j.shows(p)) {
-		seen[x.port] = true
+	for _, e := range j.journal(p).failures {
+		_, port, _ := e.Upstream.Address()
+		seen[port] = true
 	}
 	for _, w := range routes {
 		for _, b := range w.backends {

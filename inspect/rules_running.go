@@ -91,7 +91,7 @@ that is there; only --build makes a new one.`,
 			run("docker compose up -d --build %s", name).
 			near(c.Proxy.Service.Build.Place, "the Dockerfile that copies it")
 		f.Place, f.subject = proxy.Place{File: u.Name}, u.Path
-		if file, _ := c.emergFile(); file == u.Path && len(c.Proxy.Config.Faults) == 0 {
+		if c.emergFile() == u.Path && len(c.Proxy.Config.Faults) == 0 {
 			f.Severity, f.Status, f.may = Error, StatusNoStart, false // the old one has the fault that nginx names
 		}
 		return f
@@ -114,27 +114,27 @@ func (c *Case) firstUnloaded(how ...staleness) (unloaded, bool) {
 // so that it is a warning, unless requests are seen to fail by it.
 func (c *Case) unloadedFinding(format string, args ...any) *Finding {
 	f := c.finding(Proven, StatusNone, format, args...)
-	box := c.shows(c.Proxy)
-	x, fails := c.failsElsewhere(c.Proxy, box)
-	if box.State != "running" || !fails {
+	failures := c.failsElsewhere(c.Proxy)
+	if len(failures) == 0 {
 		f.may = true
 		return f
 	}
 	f.Severity, f.Status = Error, Status502
-	if strings.Contains(x.line, "timed out") {
+	if strings.Contains(failures[len(failures)-1].Message, "timed out") {
 		f.Status = Status504
 	}
-	f.Routes = routesOf(c.Proxy, x.uri)
-	return f.with("log", "%s", x.line)
+	f.Routes = askedOf(c.Proxy, failures)
+	return c.withLog(f, failures)
 }
 
-// emergFile is the container path that nginx's last word ends with, where it does not run.
-func (c *Case) emergFile() (file string, line string) {
+// emergFile is the container path that nginx's last word ends with, where it does not run; empty: it names
+// none.
+func (c *Case) emergFile() string {
 	text := c.lastEmerg()
 	i := strings.LastIndex(text, " in /")
 	if i < 0 {
-		return "", ""
+		return ""
 	}
-	file, line, _ = cutLast(text[i+len(" in "):], ":")
-	return path.Clean(file), line
+	file, _, _ := cutLast(text[i+len(" in "):], ":")
+	return path.Clean(file)
 }
