@@ -62,7 +62,7 @@ func (c *container) asSeen(p string, f *nginx.File, err error) (*nginx.File, err
 	case err == nil && string(f.Text) == seen.Text:
 		return f, nil
 	default:
-		return &nginx.File{Text: []byte(seen.Text)}, nil
+		return &nginx.File{Text: []byte(seen.Text), Inside: p}, nil
 	}
 }
 

@@ -248,6 +248,9 @@ func (r *Rule) complete(f *Finding, c *Case) {
 	if f.subject == "" {
 		f.subject = c.Backend.Host
 	}
+	if f.Place.Inside != "" {
+		f.with("nginx", "%s of the container", f.Place.Inside)
+	}
 	if !f.Place.Known() { // a command wrote the file, or the image brings it
 		f.Place = c.commandPlace(c.Proxy.Service)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"why502/compose"
 	"why502/compose/proxy"
+	"why502/inspect/errorlog"
 )
 
 var containerOlderThanProject = &Rule{
@@ -65,7 +66,7 @@ func (c *Case) older(svc *compose.Service) *Finding {
 		if svc == c.Proxy.Service {
 			c.unpublished(f, found)
 		} else {
-			f.Routes = c.leadingTo(svc)
+			c.unanswered(f, svc)
 		}
 		return f
 	}
@@ -89,14 +90,29 @@ func (c *Case) unpublished(f *Finding, found []difference) {
 	}
 }
 
-// leadingTo are the routes of the proxy that lead to a service.
-func (c *Case) leadingTo(svc *compose.Service) (ids []string) {
+// unanswered lists the routes to a service in a finding that says that its container is older, and
+// makes an error of it where the service takes no connections on their ports.
+func (c *Case) unanswered(f *Finding, svc *compose.Service) {
+	var all, broken []string
 	for _, r := range c.Proxy.Routes {
-		if slices.ContainsFunc(c.backends(r), func(b Backend) bool { return b.Service == svc }) {
-			ids = append(ids, r.ID)
+		for _, b := range c.backends(r) {
+			if b.Service != svc {
+				continue
+			}
+			all = append(all, r.ID)
+			at := &Case{Proxy: c.Proxy, Route: r, Backend: b, facts: c.facts}
+			met, refused := at.dialled(), at.logged(errorlog.Refused)
+			if met.state == HopBroken || !met.settles() && at.troubled(refused) == failing {
+				broken = append(broken, r.ID)
+				f.Evidence = append(f.Evidence, met.evidence...)
+				at.withLog(f, refused)
+			}
 		}
 	}
-	return ids
+	f.Routes = unique(all)
+	if len(broken) > 0 {
+		f.Severity, f.Status, f.may, f.Routes = Error, Status502, false, unique(broken)
+	}
 }
 
 // difference is one setting of a service that its container was made without.

@@ -116,7 +116,7 @@ func (c *Case) unloadedFinding(format string, args ...any) *Finding {
 	f := c.finding(Proven, StatusNone, format, args...)
 	failures := c.failsElsewhere(c.Proxy)
 	if len(failures) == 0 {
-		f.may = true
+		f.may, f.Routes = true, routeIDs(c.Proxy)
 		return f
 	}
 	f.Severity, f.Status = Error, Status502

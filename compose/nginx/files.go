@@ -21,6 +21,7 @@ type Files struct {
 // File is one file of the configuration.
 type File struct {
 	Name     string // what places in it are called; empty for a file of the image
+	Inside   string // its container path, where only the container shows it
 	Text     []byte
 	Written  []byte      // what it was before variables were filled in, where that differs: line for line the same
 	Rendered bool        // it is made of a template, with the variables of the environment

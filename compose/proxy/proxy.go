@@ -16,6 +16,7 @@ type Place struct {
 	File   string // relative to the project directory, with forward slashes
 	Line   int    // from 1; 0: the file as a whole
 	Column int    // from 1, in characters; 0: the line as a whole
+	Inside string // nowhere, but here in a container: /etc/nginx/conf.d/default.conf:5
 }
 
 // Known says whether the place is in one of the project's files.
