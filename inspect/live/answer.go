@@ -51,9 +51,6 @@ func (d *daemon) answer(ctx context.Context, stack *compose.Stack, q inspect.Que
 	case inspect.AskProcesses:
 		all, err := d.processes(ctx, q.Of)
 		return func(s *inspect.Snapshot) { s.Processes[q.Of] = all }, err
-	case inspect.AskFile:
-		f, err := d.file(ctx, q)
-		return func(s *inspect.Snapshot) { s.Files[q] = f }, err
 	}
 	return nil, fmt.Errorf("nothing answers a question of kind %q", q.Kind)
 }
@@ -107,6 +104,7 @@ func (d *daemon) container(ctx context.Context, id string) (*inspect.Container, 
 		Endpoints:   endpoints(seen, d.givesNames()),
 	}
 	c.Made = made(seen)
+	d.notice(seen)
 	setState(c, seen.State)
 	if labels := seen.Config.Labels; labels[labelHash] != "" {
 		c.Project = clean(labels[labelProject])

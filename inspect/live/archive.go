@@ -34,11 +34,20 @@ const (
 	archiveWait = 5 * time.Second // the container is locked that long at most
 )
 
+// readFiles answers the questions for files, after all others and one by one: a container is locked
+// while an archive of it is read.
+func (d *daemon) readFiles(ctx context.Context, answers []answer) {
+	for i := range answers {
+		if a := &answers[i]; a.Kind == inspect.AskFile {
+			f, err := d.file(ctx, a.Question)
+			a.row, a.err = func(s *inspect.Snapshot) { s.Files[a.Question] = f }, err
+		}
+	}
+}
+
 // file answers what a container has at a path. The archive API, which shows that also of a container
 // that does not run, is not free of side effects: see readable.
 func (d *daemon) file(ctx context.Context, q inspect.Question) (*inspect.File, error) {
-	d.archives.Lock()
-	defer d.archives.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, archiveWait)
 	defer cancel()
 	seen, err := d.client.ContainerInspect(ctx, q.Of)
@@ -123,11 +132,10 @@ func memory(seen container.InspectResponse) (all []string) {
 	return all
 }
 
-// sharesPaths says whether the daemon's paths are paths of this machine: it keeps a file of the
-// container where it says so (/var/lib/docker/containers/ID/hostname).
+// sharesPaths says whether the daemon's paths are paths of this machine.
 func (d *daemon) sharesPaths(seen container.InspectResponse) bool {
-	_, err := os.Lstat(seen.HostnamePath)
-	return d.here() && strings.Contains(seen.HostnamePath, seen.ID) && !errors.Is(err, fs.ErrNotExist)
+	d.notice(seen)
+	return d.local.Load()
 }
 
 // archived asks for a file's state, for what is in it, or for all that is below it.
