@@ -81,6 +81,7 @@ func (d *daemon) observe(ctx context.Context, ask asker, stack *compose.Stack) (
 		if err := d.fill(ctx, snap, stack, questions); err != nil {
 			return nil, err
 		}
+		d.learn(stack, snap)
 		snap.Daemon = introduced()
 		snap.Daemon.Local = d.local.Load()
 		questions = ask(stack, snap)
@@ -132,6 +133,9 @@ func (d *daemon) fill(ctx context.Context, snap *inspect.Snapshot, stack *compos
 	for i, q := range questions {
 		a := &answers[i]
 		a.Question = q
+		if q.Kind == inspect.AskFile {
+			continue
+		}
 		if q.Probed() {
 			probed[q.Of] = append(probed[q.Of], a)
 			continue
@@ -146,6 +150,7 @@ func (d *daemon) fill(ctx context.Context, snap *inspect.Snapshot, stack *compos
 		all.Go(func() { d.visit(ctx, id, group) })
 	}
 	all.Wait()
+	d.readFiles(ctx, answers)
 
 	for _, a := range answers {
 		switch {
