@@ -1,0 +1,55 @@
+package record
+
+import (
+	"reflect"
+
+	"why502/compose"
+	"why502/compose/nginx"
+	"why502/compose/proxy"
+	"why502/inspect"
+)
+
+// masked takes out of a struct what is a credential only because of what stands beside it. The rest of
+// its texts are masked as they are written.
+func masked(v reflect.Value, secrets *inspect.Secrets) reflect.Value {
+	switch x := v.Interface().(type) {
+	case proxy.Directive:
+		x.Args = secrets.MaskDirective(x.Name, x.Args)
+		return reflect.ValueOf(x)
+	case proxy.Param:
+		x.Value = secrets.MaskHeader(x.Name, x.Value)
+		return reflect.ValueOf(x)
+	case compose.Mount:
+		if x.Type == "secret" && x.Content != nil {
+			x.Content = &nginx.File{Name: x.Content.Name}
+		}
+		return reflect.ValueOf(x)
+	}
+	return v
+}
+
+// named takes a credential out of what stands under a name in a map: variables, and keys of the Compose
+// files.
+func named(key, value reflect.Value, secrets *inspect.Secrets) reflect.Value {
+	name, ok := key.Interface().(string)
+	if !ok {
+		return value
+	}
+	switch x := value.Interface().(type) {
+	case string:
+		return reflect.ValueOf(secrets.MaskNamed(name, x))
+	case compose.Value:
+		x.Text = secrets.MaskNamed(name, x.Text)
+		return reflect.ValueOf(x)
+	case *compose.Mark:
+		if x == nil {
+			return value
+		}
+		if text := secrets.MaskNamed(name, x.Text); text != x.Text {
+			other := *x
+			other.Text = text
+			return reflect.ValueOf(&other)
+		}
+	}
+	return value
+}
