@@ -70,7 +70,7 @@ func placeText(at proxy.Place) string {
 func (p *page) verdict(r *inspect.Report) {
 	p.put(bold, r.Project.Name+": ")
 	p.put(verdictStyle(r.Verdict), sentence(r))
-	p.line(plain, " ("+mode(r.Live.State)+")")
+	p.line(plain, " ("+mode(r.Live)+")")
 }
 
 // sentence says what is wrong with the project as a whole.
@@ -180,8 +180,11 @@ func countRoutes(r *inspect.Report, v inspect.Verdict) int {
 }
 
 // mode says what the verdict rests on.
-func mode(state inspect.LiveState) string {
-	switch state {
+func mode(l inspect.Live) string {
+	switch l.State {
+	case inspect.LiveReplayed:
+		at := l.Recorded.UTC().Format("2006-01-02 15:04 UTC")
+		return "recorded " + at + ", " + mode(inspect.Live{State: l.Was})
 	case inspect.LiveInspected:
 		return "with the daemon"
 	case inspect.LivePartial:
@@ -227,6 +230,9 @@ func (p *page) unchecked(r *inspect.Report) {
 
 // daemonUnchecked says what is not known because the daemon did not say it.
 func daemonUnchecked(l inspect.Live) []proxy.Unchecked {
+	if l.State == inspect.LiveReplayed {
+		l.State = l.Was
+	}
 	if l.State == inspect.LiveInspected && l.Note == "" {
 		return nil
 	}

@@ -1,8 +1,8 @@
-// Package record writes down what a diagnosis rests on (the project as merged, the configuration as
+// Package recording writes down what a diagnosis rests on (the project as merged, the configuration as
 // loaded, what the daemon and the probes said, the clock), so that it can be judged again elsewhere.
 //
 // A record is one JSON document. Nothing in it looks like a credential: see inspect.Secrets.
-package record
+package recording
 
 import (
 	"bytes"
@@ -125,8 +125,8 @@ func settleProxy(stack *compose.Stack, p *compose.Proxy) error {
 		return errors.New("a proxy lacks its service or its configuration")
 	}
 	for _, r := range p.Routes {
-		if r.Server == nil || r.Pass == nil || r.Proxy != nil {
-			return fmt.Errorf("a route of %.50q lacks its server or its pass, or belongs to another proxy", p.Service.Name)
+		if r.Server == nil || r.Pass == nil || r.Location == nil && !r.Server.Stream || r.Proxy != nil {
+			return fmt.Errorf("a route of %.50q lacks its server, location or pass, or belongs to another proxy", p.Service.Name)
 		}
 		r.Proxy = p
 	}

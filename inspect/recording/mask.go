@@ -1,10 +1,9 @@
-package record
+package recording
 
 import (
 	"reflect"
 
 	"why502/compose"
-	"why502/compose/nginx"
 	"why502/compose/proxy"
 	"why502/inspect"
 )
@@ -21,7 +20,9 @@ func masked(v reflect.Value, secrets *inspect.Secrets) reflect.Value {
 		return reflect.ValueOf(x)
 	case compose.Mount:
 		if x.Type == "secret" && x.Content != nil {
-			x.Content = &nginx.File{Name: x.Content.Name}
+			content := *x.Content
+			content.Text, content.Written = nil, nil
+			x.Content = &content
 		}
 		return reflect.ValueOf(x)
 	}

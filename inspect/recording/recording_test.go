@@ -1,11 +1,15 @@
-package record
+package recording
 
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io/fs"
+	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"reflect"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -244,4 +248,90 @@ func FuzzDecode(f *testing.F) {
 			judged(t, r)
 		}
 	})
+}
+
+// changes are records of which one value is another.
+func changes(t testing.TB, text string, try func(path string, text []byte)) {
+	var doc map[string]any
+	if err := json.Unmarshal([]byte(text), &doc); err != nil {
+		t.Fatal(err)
+	}
+	var walk func(path string, in any)
+	change := func(path string, put func(any), was any) {
+		for _, other := range []any{nil, -1.0, 1e9, 0.0, 3.0, "", "x", "running", true, []any{}, map[string]any{}} {
+			put(other)
+			try(fmt.Sprintf("%s: %v instead of %v", path, other, was), must(json.Marshal(doc)))
+		}
+		put(was)
+		walk(path, was)
+	}
+	walk = func(path string, in any) {
+		switch in := in.(type) {
+		case map[string]any:
+			for name, was := range in {
+				change(path+"."+name, func(v any) { in[name] = v }, was)
+			}
+		case []any:
+			for i, was := range in {
+				change(fmt.Sprintf("%s[%d]", path, i), func(v any) { in[i] = v }, was)
+			}
+		}
+	}
+	walk("", doc["objects"])
+}
+
+// A record in which something was changed is refused, or judged without harm.
+func TestDecodeChanged(t *testing.T) {
+	stack := load(t, "../../testdata/default-conf-shadows")
+	_, text := again(t, &Record{Stack: stack, Snapshot: seen(stack)})
+	random := rand.New(rand.NewPCG(1, 2))
+	changes(t, text, func(path string, text []byte) {
+		if random.IntN(8) != 0 && !testing.Verbose() {
+			return
+		}
+		defer func() {
+			if p := recover(); p != nil {
+				t.Errorf("%s: %v\n%s", path, p, debug.Stack())
+			}
+		}()
+		if r, err := Decode(text); err == nil {
+			judged(t, r)
+		}
+	})
+}
+
+// What the daemon said has no credentials in a record, those that the files know among them.
+func TestRecordedSnapshotHasNoCredentials(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"compose.yaml": "services:\n  edge: {image: nginx, volumes: ['./nginx.conf:/etc/nginx/nginx.conf']}\n  api: {image: x, environment: {SECRET_KEY: planted-0}}\n",
+		"nginx.conf":   "events {}\nhttp { server { location / { proxy_pass http://api; } } }\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := inspect.NewSnapshot(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
+	s.Project = []string{"api"}
+	s.Containers["api"] = &inspect.Container{ID: "api", HealthOutput: "curl -u user:planted-1 http://x\nset-cookie: id=planted-2", Error: "exec: --token=planted-3", Image: "user:planted-4@registry/x"}
+	s.Logs["api"] = []string{
+		"started with planted-0", "connect to postgres://user:planted-5@db/x", "DB_PASSWORD=planted-6 refused", `{"password":"planted-7"}`,
+		"GET /login?token=planted-8 HTTP/1.1", "Authorization: Bearer planted9planted9", "-----BEGIN RSA PRIVATE KEY-----", "planted10", "-----END RSA PRIVATE KEY-----", "ready",
+	}
+	s.Processes["api"] = []inspect.Process{{PID: 1, Command: "redis-server --requirepass planted-11"}}
+	file := inspect.Question{Kind: inspect.AskFile, Of: "api", Path: "/etc/nginx/nginx.conf"}
+	s.Files[file] = &inspect.File{Text: "http {\n proxy_set_header X-Api-Key planted-12;\n proxy_pass http://user:planted-13@api;\n}"}
+	call := inspect.Question{Kind: inspect.AskCall, Of: "api", Call: inspect.Call{Host: "api", Path: "/?access_token=planted-14"}}
+	s.Replies[call] = &inspect.Reply{Talk: inspect.Talk{Banner: "password: planted-15"}}
+	s.Failed[call] = "GET http://user:planted-16@daemon/"
+	read, text := again(t, &Record{Live: inspect.Live{Note: "token=planted-17", Daemon: inspect.Daemon{Endpoint: "tcp://user:planted-18@daemon"}}, Stack: load(t, dir), Snapshot: s})
+	if at := strings.Index(text, "planted"); at >= 0 {
+		t.Errorf("a credential is recorded: …%.100s", text[max(0, at-50):])
+	}
+	if logs := read.Snapshot.Logs["api"]; len(logs) != 10 || logs[0] != "started with ***" || logs[9] != "ready" {
+		t.Errorf("the log is %q", logs)
+	}
+	if got := strings.Count(read.Snapshot.Files[file].Text, "\n"); got != 3 {
+		t.Errorf("a file of 4 lines has %d line ends", got)
+	}
 }
