@@ -103,7 +103,8 @@ func TestImportsRunOneWay(t *testing.T) {
 	allowed := map[string][]string{
 		"why502":                   {"why502/report", "why502/inspect", "why502/inspect/live", "why502/inspect/recording", "why502/compose"},
 		"why502/report":            {"why502/inspect", "why502/compose/proxy"},
-		"why502/inspect":           {"why502/compose", "why502/compose/proxy"},
+		"why502/inspect":           {"why502/inspect/errorlog", "why502/compose", "why502/compose/proxy"},
+		"why502/inspect/errorlog":  {},
 		"why502/inspect/recording": {"why502/inspect", "why502/compose", "why502/compose/proxy"},
 		"why502/inspect/live":      {"why502/inspect", "why502/compose", docker},
 		"why502/compose":           {"why502/compose/nginx", "why502/compose/proxy", composeGo},

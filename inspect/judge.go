@@ -77,10 +77,9 @@ func (j *judge) walkProxy(p *compose.Proxy) {
 	found = j.explainStop(p, found)
 	var common []*Finding
 	for _, f := range found {
-		if f.may && (f.Status == StatusNoStart || f.Rule.Scope == OfProxy) {
-			for _, w := range j.routes[first:] {
-				w.atRisk = true
-			}
+		for _, w := range j.routes[first:] {
+			concerns := f.Status == StatusNoStart || f.Rule.Scope == OfProxy && (f.Routes == nil || slices.Contains(f.Routes, w.route.ID))
+			w.atRisk = w.atRisk || f.may && concerns
 		}
 		if f.breaks() && (f.Status == StatusNoStart || f.Rule.Scope == OfProxy) {
 			common = append(common, f)
@@ -143,7 +142,7 @@ func (j *judge) walkBackend(c *Case, own [len(hops)]HopState) *walkedBackend {
 		}
 		w.hops[hop] = state
 		if f != nil && f.breaks() {
-			w.cause = f
+			w.cause = w.root(f)
 			break
 		}
 		if f != nil {
@@ -159,6 +158,26 @@ func (j *judge) walkBackend(c *Case, own [len(hops)]HopState) *walkedBackend {
 		}
 	}
 	return w
+}
+
+// root is what explains a broken hop: what was found there, with a failing health check as evidence; but
+// where nothing listens yet because the container is still starting, that.
+func (w *walkedBackend) root(f *Finding) *Finding {
+	for i, risk := range w.risks {
+		switch {
+		case f.Confidence != Proven:
+		case risk.Rule == upstreamStarting && f.Rule.Hop == HopPort:
+			w.risks = slices.Delete(w.risks, i, i+1)
+			risk.Status, risk.passes = f.Status, true
+			risk.Evidence = append(risk.Evidence, f.Evidence...)
+			return risk
+		case risk.Rule == upstreamUnhealthy:
+			w.risks = slices.Delete(w.risks, i, i+1)
+			f.Evidence = append(f.Evidence, risk.Evidence...)
+			return f
+		}
+	}
+	return f
 }
 
 // walkIdleGroups judges the servers of groups that no route uses: nginx resolves them at start all
@@ -189,6 +208,9 @@ func (j *judge) firstOf(c *Case, hop Hop, scope Scope) (first *Finding, notes []
 	for _, rule := range j.rules[hop][scope] {
 		f := rule.Check(c)
 		if f == nil {
+			continue
+		}
+		if !rule.settle(f, c) {
 			continue
 		}
 		rule.complete(f, c)
@@ -233,6 +255,7 @@ func (r *Rule) complete(f *Finding, c *Case) {
 			f.near(c.Route.Target.Said, "where its host is written")
 		}
 	}
+	c.witnessed(f)
 	if f.Severity == 0 {
 		f.Severity = r.Severity
 	}
@@ -253,7 +276,7 @@ const afterParsing = 1 << 30
 
 // breaks says whether requests fail by what was found, now or probably, so that it ends the walk.
 func (f *Finding) breaks() bool {
-	return f.Severity == Error || f.Severity == Warning && f.Rule.Severity == Error && !f.may
+	return f.Severity == Error || f.Severity == Warning && (f.Rule.Severity == Error || f.passes) && !f.may
 }
 
 // stateOf is the state of a hop by what was found in it.
@@ -278,7 +301,12 @@ func (c *Case) checked(hop Hop) HopState {
 	case HopNetwork:
 		ok = b.Service != nil
 	case HopName:
-		ok = b.Socket == "" && b.Unknown == "" && b.Host != "" && (!c.named() || c.resolves())
+		seen := c.lookedUp().state
+		ok = b.Socket == "" && b.Unknown == "" && b.Host != "" && seen != HopBroken && (!c.named() || c.resolves() || seen == HopOK)
+	case HopPort:
+		ok = c.dialled().state == HopOK
+	case HopProtocol:
+		ok = c.understood().state == HopOK
 	}
 	if ok {
 		return HopOK

@@ -176,6 +176,8 @@ type Finding struct {
 	order   int    // of what stops nginx: in which order nginx meets it
 	subject string // the host, port or file that it is about, as nginx would quote it
 	may     bool   // requests may fail: other servers of the group still answer, or nginx runs on as it was
+	passes  bool   // requests fail now, but will not for long
+	about   *Case  // of a rule about the proxy as a whole: the first that it is about; nil: there is none
 }
 
 // Evidence is one observation that the finding rests on.

@@ -47,6 +47,7 @@ var rules = []*Rule{
 	networkMissing,
 	upstreamNoSharedNetwork,
 	networkInternalOnly,
+	networkBlocksTraffic,
 	// name
 	resolverMissing,
 	upstreamIsLocalhost,
@@ -58,6 +59,7 @@ var rules = []*Rule{
 	resolverUnavailable,
 	upstreamGeneratedName,
 	upstreamIsHostAddress,
+	upstreamNameHijacked,
 	upstreamNameAmbiguous,
 	upstreamIsContainerAddress,
 	upstreamHostUnknown,
@@ -70,13 +72,18 @@ var rules = []*Rule{
 	upstreamListensOnLoopback,
 	upstreamAddressFamily,
 	upstreamPortMismatch,
+	upstreamPortClosed,
+	upstreamServerDown,
 	// protocol
 	upstreamProtocolMismatch,
 	upstreamSchemeMismatch,
+	upstreamTLSRejected,
 	fastcgiScriptMissing,
 	websocketUpgradeMissing,
 	hostHeaderRewritten,
 	passPathSurprise,
+	// response
+	upstreamBacklogFull,
 }
 
 // rulesByHop are the rules of each hop and scope, in their order.

@@ -159,6 +159,17 @@ type Pass struct {
 	Timeouts    Timeouts
 	Root        string // the directory of files around it, as written; empty: the image's, or an alias
 	Auth        string // the path that is asked first whether a request may pass; empty: none
+	TLS         TLS    // how it begins a connection where its scheme says TLS
+}
+
+// TLS is how a pass begins a connection with TLS, as written. Paths are the container's.
+type TLS struct {
+	SendsName   bool   // the upstream is told which name is meant (SNI)
+	Name        string // that name, and the one that the certificate must have; empty: the host of the pass
+	Verifies    bool   // the certificate must be trusted, and have the name
+	Trusted     string // the file with the certificates that are trusted; empty: none
+	TrustedText string // what it holds, as PEM; empty: not known
+	Certificate string // the pass's own, which the upstream may insist on; empty: none
 }
 
 // Param is a header or parameter that a pass sends.
@@ -236,6 +247,7 @@ type Peer struct {
 type Resolver struct {
 	Place     Place
 	Addresses []string // as written, without ports: "127.0.0.11"
+	Servers   []string // the same with the ports that are written: "10.0.0.2:5353"
 	Valid     string   // of valid=; empty: the TTL of the answer
 	Variable  bool     // an address contains a variable or placeholder
 }

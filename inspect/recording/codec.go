@@ -140,8 +140,11 @@ func (e *encoder) list(v reflect.Value) (any, error) {
 	if v.Kind() == reflect.Slice && v.IsNil() {
 		return nil, nil
 	}
-	if texts, ok := v.Interface().([]string); ok { // lines, or words of one command
+	switch texts := v.Interface().(type) {
+	case []string: // lines, or words of one command
 		return e.secrets.MaskLines(texts), nil
+	case []inspect.LogLine:
+		v = reflect.ValueOf(maskedLog(texts, e.secrets))
 	}
 	list := make([]any, v.Len())
 	for i := range list {

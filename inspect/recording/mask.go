@@ -2,6 +2,7 @@ package recording
 
 import (
 	"reflect"
+	"slices"
 
 	"why502/compose"
 	"why502/compose/proxy"
@@ -53,4 +54,17 @@ func named(key, value reflect.Value, secrets *inspect.Secrets) reflect.Value {
 		}
 	}
 	return value
+}
+
+// maskedLog is a log without credentials, some of which go over several lines.
+func maskedLog(log []inspect.LogLine, secrets *inspect.Secrets) []inspect.LogLine {
+	texts := make([]string, len(log))
+	for i, line := range log {
+		texts[i] = line.Text
+	}
+	masked := slices.Clone(log)
+	for i, text := range secrets.MaskLines(texts) {
+		masked[i].Text = text
+	}
+	return masked
 }

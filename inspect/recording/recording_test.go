@@ -81,7 +81,7 @@ func seen(stack *compose.Stack) *inspect.Snapshot {
 			}
 		}
 		s.Project, s.Containers[name] = append(s.Project, name), c
-		s.Logs[name] = []string{`2026/11/22 11:00:00 [emerg] 1#1: host not found in upstream "` + name + `" in /etc/nginx/conf.d/default.conf:3`}
+		s.Logs[name] = []inspect.LogLine{{Text: `2026/11/22 11:00:00 [emerg] 1#1: host not found in upstream "` + name + `" in /etc/nginx/conf.d/default.conf:3`}}
 	}
 	s.Failed[inspect.Question{Kind: inspect.AskLog, Of: "x"}] = "no answer"
 	return s
@@ -314,9 +314,11 @@ func TestRecordedSnapshotHasNoCredentials(t *testing.T) {
 	s := inspect.NewSnapshot(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
 	s.Project = []string{"api"}
 	s.Containers["api"] = &inspect.Container{ID: "api", HealthOutput: "curl -u user:planted-1 http://x\nset-cookie: id=planted-2", Error: "exec: --token=planted-3", Image: "user:planted-4@registry/x"}
-	s.Logs["api"] = []string{
+	for _, line := range []string{
 		"started with planted-0", "connect to postgres://user:planted-5@db/x", "DB_PASSWORD=planted-6 refused", `{"password":"planted-7"}`,
 		"GET /login?token=planted-8 HTTP/1.1", "Authorization: Bearer planted9planted9", "-----BEGIN RSA PRIVATE KEY-----", "planted10", "-----END RSA PRIVATE KEY-----", "ready",
+	} {
+		s.Logs["api"] = append(s.Logs["api"], inspect.LogLine{Time: s.Time, Text: line})
 	}
 	s.Processes["api"] = []inspect.Process{{PID: 1, Command: "redis-server --requirepass planted-11"}}
 	file := inspect.Question{Kind: inspect.AskFile, Of: "api", Path: "/etc/nginx/nginx.conf"}
@@ -328,8 +330,8 @@ func TestRecordedSnapshotHasNoCredentials(t *testing.T) {
 	if at := strings.Index(text, "planted"); at >= 0 {
 		t.Errorf("a credential is recorded: …%.100s", text[max(0, at-50):])
 	}
-	if logs := read.Snapshot.Logs["api"]; len(logs) != 10 || logs[0] != "started with ***" || logs[9] != "ready" {
-		t.Errorf("the log is %q", logs)
+	if logs := read.Snapshot.Logs["api"]; len(logs) != 10 || logs[0].Text != "started with ***" || logs[9].Text != "ready" {
+		t.Errorf("the log is %v", logs)
 	}
 	if got := strings.Count(read.Snapshot.Files[file].Text, "\n"); got != 3 {
 		t.Errorf("a file of 4 lines has %d line ends", got)

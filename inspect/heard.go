@@ -1,0 +1,153 @@
+package inspect
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// talk is what the backend was heard to say; the zero Talk: nobody asked, or it said nothing.
+func (c *Case) talk() (t Talk) {
+	if reply := c.reply(); reply != nil {
+		t = reply.Talk
+	}
+	return t
+}
+
+// other is the name of a protocol that no pass asks in.
+const other = "something else"
+
+// heard is the protocol that the backend was heard to speak; ok is false where it said nothing that tells.
+func (c *Case) heard() (p protocol, ok bool) {
+	p = protocol{sure: Proven, tls: plain}
+	switch t := c.talk(); t.Speaks {
+	case "http", "fastcgi", "uwsgi":
+		p.name = t.Speaks
+	case "http2":
+		p.name, p.http2 = "grpc", true
+	case "tls":
+		p.tls = secure
+	case "other":
+		p.name = other
+	default:
+		return protocol{}, false
+	}
+	return p, true
+}
+
+// spoken says whether the backend speaks the protocol that the pass asks in, whether within TLS or not.
+func (c *Case) spoken() (s sight) {
+	asked, _ := askedIn(c.Route.Target.Scheme)
+	p, ok := c.heard()
+	if !ok || p.name == "" || asked == "" || asked == "scgi" || asked == "memcached" || c.Route.Pass.HTTPVersion == "2" {
+		return s
+	}
+	s.state = HopBroken
+	if p.understands(asked) {
+		s.state = HopOK
+	}
+	s.see("%s", c.describeTalk(p))
+	return s
+}
+
+// secured says whether the backend begins with TLS where the pass does, and else does not. Some servers with
+// TLS answer plain requests, with 400.
+func (c *Case) secured() (s sight) {
+	_, asked := askedIn(c.Route.Target.Scheme)
+	p, ok := c.heard()
+	switch {
+	case !ok || asked == unknownSecurity || p.name == "http" && c.talk().Status == http.StatusBadRequest && asked == plain:
+		return s
+	case p.tls == asked:
+		s.state = HopOK
+	default:
+		s.state = HopBroken
+	}
+	s.see("%s", c.describeTalk(p))
+	return s
+}
+
+// understood says whether both ends were heard to speak the same.
+func (c *Case) understood() (s sight) {
+	if c.Route == nil || c.reply() == nil || c.secured().state != HopOK {
+		return s
+	}
+	_, asked := askedIn(c.Route.Target.Scheme)
+	t := c.talk()
+	if asked == plain && c.spoken().state == HopOK || asked == secure && t.TLSError == "" && !t.NeedsSNI {
+		s.state = HopOK
+	}
+	return s
+}
+
+func (c *Case) describeTalk(p protocol) string {
+	t := c.talk()
+	text := fmt.Sprintf("%s speaks %s to %s", c.Backend.address(), protocolName(p.name), c.stands().Name)
+	switch {
+	case p.tls == secure:
+		text = fmt.Sprintf("%s speaks TLS to %s", c.Backend.address(), c.stands().Name)
+	case p.name == other && t.Banner != "":
+		text += fmt.Sprintf(": %q", t.Banner)
+	case t.Status != 0:
+		text += fmt.Sprintf(", and answers %d", t.Status)
+	}
+	return text
+}
+
+// renamed says whether the backend refuses the host that the pass asks for, but not the one that clients do.
+func (c *Case) renamed() (s sight) {
+	q, _ := c.call()
+	t := c.talk()
+	switch {
+	case q.Call.Real == "" || t.Real == 0:
+	case t.Status/100 == 4 && (t.Real/100 == 2 || t.Real/100 == 3):
+		s.state = HopBroken
+		s.see("%s answers %d where it is asked for the host %s, and %d for %s", c.Backend.address(), t.Status, q.Call.Asked, t.Real, q.Call.Real)
+	case t.Status/100 == 2:
+		s.state = HopOK
+	}
+	return s
+}
+
+// upgradable says whether the backend takes websockets where the pass does not let any through.
+func (c *Case) upgradable() (s sight) {
+	if c.talk().Upgraded == http.StatusSwitchingProtocols {
+		s.state = HopBroken
+		s.see("%s switches to a websocket at %s when it is asked to", c.Backend.address(), c.Route.Location.Path)
+	}
+	return s
+}
+
+var upstreamTLSRejected = &Rule{
+	ID: "upstream-tls-rejected", Hop: HopProtocol, Scope: OfRoute, Severity: Error,
+	Title: "nginx and its upstream do not come to terms over TLS",
+	Why: `nginx does not say which name it means unless it is told to, and a server with several certificates may end the
+handshake then: "SSL_do_handshake() failed (… alert handshake failure)". With proxy_ssl_verify a certificate has to be
+signed by one that is trusted, and to have the name of the pass: "upstream SSL certificate verify error". 502.`,
+	Bad: `proxy_pass https://web;`,
+	Good: `proxy_ssl_server_name on;
+proxy_ssl_name shop.example.com;
+proxy_pass https://web;`,
+	Fix: "send the name with proxy_ssl_server_name, or trust the certificate and name it with proxy_ssl_trusted_certificate and proxy_ssl_name",
+	Check: func(c *Case) *Finding {
+		if c.Route == nil || c.secured().state != HopOK {
+			return nil
+		}
+		q, _ := c.call()
+		t, pass := c.talk(), c.Route.Pass
+		kind, _, _ := strings.Cut(pass.Directive, "_")
+		switch {
+		case q.Call.Scheme != "https" && q.Call.Scheme != "grpcs" && q.Call.Scheme != "suwsgi":
+			return nil
+		case t.NeedsSNI && q.Call.SNI == "" && !pass.TLS.SendsName:
+			f := c.finding(Proven, Status502, "%s ends the handshake of TLS unless it is told a name, and the pass sends none", c.Backend.address()).
+				with("probe", "%s takes a handshake with a name, and none without", c.Backend.address())
+			return c.addBefore(f.fix("send the name: %s_ssl_server_name on;", kind), kind+"_ssl_server_name on;")
+		case q.Call.Verify != "" && strings.Contains(t.TLSError, "certificate"):
+			return c.finding(Proven, Status502, "%s has a certificate that the pass refuses: %s", c.Backend.address(), t.TLSError).
+				with("probe", "the certificate was held against the name %s and %s", q.Call.Verify, pass.TLS.Trusted).
+				fix("trust what signed it with %s_ssl_trusted_certificate, and say the name that it has with %[1]s_ssl_name", kind)
+		}
+		return nil
+	},
+}
