@@ -13,6 +13,7 @@ import (
 
 	"why502/compose"
 	"why502/inspect"
+	"why502/inspect/live"
 	"why502/report"
 )
 
@@ -34,6 +35,8 @@ Which project (as for docker compose):
 What to check:
       --proxy SERVICE          this proxy only (repeatable)
       --live MODE              ask the Docker daemon: auto, off, require (auto)
+      --since TIME             what logs say counts from then on, as for docker
+                               logs: a duration like 30m, or a time (15m)
       --timeout DURATION       how long the daemon may take in all (10s)
       --ignore RULE[=SUBJECT]  not this rule, at all or for a service, host or
                                route; * in SUBJECT matches anything (repeatable)
@@ -90,6 +93,7 @@ type request struct {
 	rule    *inspect.Rule // to explain
 	project compose.Options
 	live    string // auto, off, require
+	since   string
 	timeout time.Duration
 	ignore  []inspect.Ignore
 	outputs []output
@@ -104,6 +108,7 @@ type request struct {
 type flags struct {
 	project compose.Options
 	live    string
+	since   string
 	timeout time.Duration
 	ignore  []string
 	formats []string
@@ -129,6 +134,7 @@ func (f *flags) set() *pflag.FlagSet {
 	s.StringArrayVar(&f.project.EnvFiles, "env-file", nil, "")
 	s.StringArrayVar(&f.project.Proxies, "proxy", nil, "")
 	s.StringVar(&f.live, "live", "auto", "")
+	s.StringVar(&f.since, "since", "15m", "")
 	s.DurationVar(&f.timeout, "timeout", 10*time.Second, "")
 	s.StringArrayVar(&f.ignore, "ignore", nil, "")
 	s.StringArrayVar(&f.formats, "format", nil, "")
@@ -186,7 +192,7 @@ func parse(args []string) (*request, error) {
 // replayAlone refuses what says which project to read, or how to ask the daemon: a record has it all.
 func replayAlone(set *pflag.FlagSet) error {
 	const hint = "leave it out: a record has the project, and what the daemon said"
-	for _, name := range []string{"file", "project-name", "project-directory", "profile", "env-file", "proxy", "live", "probe", "record"} {
+	for _, name := range []string{"file", "project-name", "project-directory", "profile", "env-file", "proxy", "live", "since", "probe", "record"} {
 		if set.Changed(name) {
 			return wrong(hint, "--replay does not go with --%s", name)
 		}
@@ -224,7 +230,7 @@ func alone(set *pflag.FlagSet, n int) error {
 
 // diagnosis reads the command line of a diagnosis.
 func (f *flags) diagnosis(args []string) (*request, error) {
-	r := &request{project: f.project, live: f.live, timeout: f.timeout, color: f.color, record: f.record, replay: f.replay}
+	r := &request{project: f.project, live: f.live, since: f.since, timeout: f.timeout, color: f.color, record: f.record, replay: f.replay}
 	r.style = report.Options{Verbose: f.verbose, Quiet: f.quiet, Version: version}
 	err := f.check()
 	if err != nil {
@@ -261,7 +267,10 @@ func (f *flags) check() error {
 				"--%s is %q, but can be %s", choice.flag, choice.value, either(choice.of))
 		}
 	}
+	_, err := live.Since(f.since, time.Now())
 	switch {
+	case err != nil:
+		return wrong("a duration like 30m, or a time like 2026-01-31T12:00:00Z", "--since: %w", err)
 	case f.timeout <= 0:
 		return wrong("a duration like 10s or 1m", "--timeout is %s, but must be more than nothing", f.timeout)
 	case f.record == "-":

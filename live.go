@@ -20,7 +20,7 @@ func observe(ctx context.Context, ask *request, env []string, stack *compose.Sta
 	}
 	limited, cancel := context.WithTimeout(ctx, ask.timeout)
 	defer cancel()
-	snap, err := live.Observe(limited, live.Options{Env: env}, stack)
+	snap, err := live.Observe(limited, live.Options{Env: env, Since: ask.since}, stack)
 	if ctx.Err() != nil { // interrupted, which is no answer of the daemon's
 		return nil, inspect.Live{}, ctx.Err()
 	}

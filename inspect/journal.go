@@ -17,6 +17,7 @@ import (
 // older says nothing about the present.
 type journal struct {
 	failures []*failure // requests that it could not pass on, oldest first
+	errors   []*failure // all lines about requests, those among them
 	visits   []visit    // what it answered, where it logs that in a format that is known; oldest first
 	refused  *failure   // the [emerg] by which it refused a newer configuration; nil: none
 	complete bool       // its error log was read, so that what has no line did not happen
@@ -27,6 +28,7 @@ type failure struct {
 	errorlog.Line
 	at     time.Time
 	routes []*compose.Route // nil: not known
+	status int              // of a line of the access log; else 0
 }
 
 // visit is one line of an access log.
@@ -97,8 +99,9 @@ func (f *facts) readJournal(j *journal, p *compose.Proxy, box *Container) {
 		r.read(line)
 	}
 	r.since = later(r.since, f.snap.Since)
-	for _, e := range r.failures {
-		if !e.at.Before(r.since) && (len(r.workers) == 0 || r.workers[e.PID]) {
+	for _, e := range r.errors {
+		j.errors = append(j.errors, e)
+		if failed(e.Line) && !e.at.Before(r.since) && (len(r.workers) == 0 || r.workers[e.PID]) {
 			j.failures = append(j.failures, e)
 		}
 	}
@@ -121,13 +124,13 @@ func later(a, b time.Time) time.Time {
 
 // reading is the log of one container, as far as it was read.
 type reading struct {
-	zone     time.Duration // of nginx's clock, east of UTC
-	since    time.Time     // nginx took its configuration
-	workers  map[int]bool  // that have that configuration; nil: not known
-	failures []*failure
-	visits   []visit
-	told     *failure // the signal to read the configuration again, with no new workers since
-	refused  *failure // what nginx said instead
+	zone    time.Duration // of nginx's clock, east of UTC
+	since   time.Time     // nginx took its configuration
+	workers map[int]bool  // that have that configuration; nil: not known
+	errors  []*failure
+	visits  []visit
+	told    *failure // the signal to read the configuration again, with no new workers since
+	refused *failure // what nginx said instead
 }
 
 // zoneOf is how far nginx's clock is east of UTC, by what its access log says: the error log has no zone.
@@ -166,8 +169,8 @@ func (r *reading) read(line LogLine) {
 		if r.told != nil {
 			r.refused = e
 		}
-	case failed(l):
-		r.failures = append(r.failures, e)
+	case l.Client != "" || failed(l):
+		r.errors = append(r.errors, e)
 	}
 }
 
@@ -324,7 +327,7 @@ const maxSaying = 300
 
 // countedText says how often failures of one text were seen: "14 × connect() failed …, last 12:01:03 UTC".
 func countedText(all []*failure) string {
-	first, last := all[0].at.UTC().Format(time.TimeOnly), all[len(all)-1].at.UTC().Format(time.TimeOnly)
+	first, last := clock(all[0].at), clock(all[len(all)-1].at)
 	switch {
 	case len(all) == 1:
 		return fmt.Sprintf("%s, at %s UTC", all[0].text(), last)
@@ -333,6 +336,9 @@ func countedText(all []*failure) string {
 	}
 	return fmt.Sprintf("%d × %s, from %s to %s UTC", len(all), all[0].text(), first, last)
 }
+
+// clock is a time of day, in UTC.
+func clock(at time.Time) string { return at.UTC().Format(time.TimeOnly) }
 
 // sayings groups failures by their text, the most frequent first.
 func sayings(all []*failure) (groups [][]*failure) {

@@ -74,7 +74,7 @@ func (j *judge) walkProxy(p *compose.Proxy) {
 			found = append(found, b.findings()...)
 		}
 	}
-	found = j.explainStop(p, found)
+	found = j.reloadAsEvidence(p, j.explainStop(p, found))
 	var common []*Finding
 	for _, f := range found {
 		for _, w := range j.routes[first:] {

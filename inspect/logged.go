@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"why502/compose"
@@ -186,9 +187,38 @@ func (c *Case) witnessed(f *Finding) {
 	if all := c.logged(failureKinds...); len(all) > 0 {
 		c.withLog(f, all)
 	}
+	if line, _ := c.appSays(f.Rule.Hop); line != "" {
+		f.with("log", "%s", line)
+	}
 }
 
 // failureKinds are those that show on a route that is broken further up.
 var failureKinds = slices.Concat(confirming[HopName], confirming[HopPort], confirming[HopProtocol], []errorlog.Kind{
 	errorlog.Unreachable, errorlog.ConnectTimedOut, errorlog.ReadTimedOut, errorlog.NoLive, errorlog.CertificateBad, errorlog.NotHTTP,
 })
+
+// toldByLog is the protocol that the backend is known to speak by a request that failed; ok is false where
+// none tells, or others were answered.
+func (c *Case) toldByLog() (p protocol, ok bool) {
+	for _, sign := range []struct {
+		kind errorlog.Kind
+		is   protocol
+	}{
+		{errorlog.HTTPToFastCGI, protocol{name: "http", tls: plain}},
+		{errorlog.TLSToFastCGI, protocol{name: other, tls: secure}},
+		{errorlog.NotFastCGI, protocol{name: other}},
+		{errorlog.HTTPToGRPC, protocol{name: "http", tls: plain}},
+		{errorlog.NotHTTP, protocol{name: other, tls: plain}},
+		{errorlog.PlainToTLS, protocol{tls: plain}},
+	} {
+		if all := c.logged(sign.kind); c.troubled(all) == failing {
+			sign.is.sure, sign.is.source, sign.is.text = Proven, "log", countedText(all)
+			return sign.is, true
+		}
+	}
+	all := c.logged(errorlog.ClosedEarly, errorlog.Reset)
+	if line, _ := c.appSays(HopProtocol); strings.Contains(line, "invalid request block size") && c.troubled(all) == failing {
+		return protocol{name: "uwsgi", tls: plain, sure: Proven, source: "log", text: line}, true
+	}
+	return protocol{}, false
+}

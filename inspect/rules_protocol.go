@@ -33,6 +33,9 @@ fastcgi_pass php:9000;`,
 		if heard, ok := c.heard(); ok && c.spoken().state == HopBroken && (heard.name != other || p.name == "" || p.name == "http") {
 			heard.place = p.place
 			p = heard
+		} else if told, known := c.toldByLog(); known && !ok && told.name != "" {
+			told.place = p.place
+			p = told
 		}
 		if p.understands(asked) {
 			return nil
@@ -107,6 +110,9 @@ version number)", 502. One with TLS answers a plain request with 400, "The plain
 		if heard, ok := c.heard(); ok && c.secured().state == HopBroken {
 			heard.place = p.place
 			p = heard
+		} else if told, known := c.toldByLog(); known && !ok && told.tls != unknownSecurity {
+			told.place = p.place
+			p = told
 		}
 		if p.tls == unknownSecurity {
 			p = byPort(c.Backend.Port)

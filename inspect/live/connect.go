@@ -31,6 +31,7 @@ type daemon struct {
 	where  endpoint
 	client *client.Client
 	wire   *wire
+	since  time.Time // for what was logged; zero: always
 }
 
 // connect says hello to the daemon. An empty version means the newest API that both sides speak.

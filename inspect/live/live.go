@@ -30,6 +30,9 @@ type Options struct {
 	Env []string
 
 	Means inspect.Means
+
+	// Since is from when on logs are about the present, as docker logs --since takes it; empty: always.
+	Since string
 }
 
 // Observe asks the daemon whatever inspect.Ask wants to know of the stack. It sends GET and HEAD
@@ -46,6 +49,9 @@ func Observe(ctx context.Context, opts Options, stack *compose.Stack) (*inspect.
 		return nil, err
 	}
 	defer d.close()
+	if d.since, err = Since(opts.Since, d.wire.date); err != nil {
+		return nil, err
+	}
 	return d.observe(ctx, func(stack *compose.Stack, snap *inspect.Snapshot) []inspect.Question {
 		return inspect.Ask(stack, snap, opts.Means)
 	}, stack)
@@ -62,6 +68,7 @@ func (d *daemon) observe(ctx context.Context, ask asker, stack *compose.Stack) (
 	go func() { introduced <- d.introduce(ctx) }()
 
 	snap := inspect.NewSnapshot(d.wire.date)
+	snap.Since = d.since
 	questions := ask(stack, snap)
 	for round := 0; round < rounds && len(questions) > 0; round++ {
 		if err := d.fill(ctx, snap, stack, questions); err != nil {
