@@ -122,14 +122,14 @@ func fromHere(dir string) string {
 	return filepath.ToSlash(rel)
 }
 
-// nothingJudged refuses to call a project fine of which no configuration could be read.
+// nothingJudged refuses to call a project fine of which no configuration could be read, or that has no routes.
 func nothingJudged(r *inspect.Report) error {
 	if len(r.Routes)+len(r.Findings)+len(r.Ignored) > 0 {
 		return nil
 	}
-	why := "no configuration of any proxy could be read"
+	why := "no proxy passes anything on"
 	if len(r.Unchecked) > 0 {
-		why += ": " + r.Unchecked[0].What + ": " + r.Unchecked[0].Why
+		why = "no configuration of any proxy could be read: " + r.Unchecked[0].What + ": " + r.Unchecked[0].Why
 	}
 	return wrong("if another service is the proxy, name it with --proxy", "%s", why)
 }

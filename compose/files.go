@@ -195,7 +195,7 @@ func (c *container) listLayer(l *layer, rel string) (names []string, unknown str
 	if errors.As(err, &why) {
 		return names, why.Why
 	}
-	if l.mount != nil && rel == "" && len(names) == 0 {
+	if l.mount != nil && rel == "" && len(names) == 0 && !errors.Is(err, errFile) {
 		c.missing[l.at] = BadMount{Mount: *l.mount, OfDirectory: true, Empty: err == nil}
 	}
 	return names, ""

@@ -28,7 +28,7 @@ type layer struct {
 type tree interface {
 	// open reads a file. The error is fs.ErrNotExist, errDirectory, or an *nginx.UnknownError.
 	open(rel string) (*nginx.File, error)
-	// list gives the names in a directory; the error is fs.ErrNotExist or an *nginx.UnknownError.
+	// list gives the names in a directory; the error is fs.ErrNotExist, errFile, or an *nginx.UnknownError.
 	list(rel string) ([]string, error)
 	// link is what a symbolic link leads to; empty: it is none.
 	link(rel string) string
@@ -74,10 +74,13 @@ func (t hostTree) list(rel string) (names []string, err error) {
 			names = append(names, e.Name())
 		}
 	}
-	if err != nil {
-		return nil, fs.ErrNotExist
+	if err == nil {
+		return names, nil
 	}
-	return names, nil
+	if info, err := os.Stat(t.host(rel)); err == nil && !info.IsDir() {
+		return nil, errFile
+	}
+	return nil, fs.ErrNotExist
 }
 
 // link leaves out the root itself: Docker resolves the source of a mount.
@@ -141,7 +144,7 @@ func (t textTree) open(rel string) (*nginx.File, error) {
 	return &t.file, nil
 }
 
-func (t textTree) list(string) ([]string, error) { return nil, fs.ErrNotExist }
+func (t textTree) list(string) ([]string, error) { return nil, errFile }
 func (t textTree) link(string) string            { return "" }
 
 // unknownTree stands for files that are not among the project's, and says why.
@@ -191,7 +194,10 @@ func withoutPath(err error) error {
 	return err
 }
 
-var errDirectory = nginx.ErrDirectory
+var (
+	errDirectory = nginx.ErrDirectory
+	errFile      = errors.New("it is a file") // where a directory is looked for
+)
 
 // readRegular reads a file under a root. Nothing else than a regular file is opened (a FIFO would
 // block), nothing outside the root is read, and no more than maxConfigFile.

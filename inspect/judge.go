@@ -255,6 +255,7 @@ func (r *Rule) complete(f *Finding, c *Case) {
 			f.near(c.Route.Target.Said, "where its host is written")
 		}
 	}
+	c.witnessed(f)
 	if f.Severity == 0 {
 		f.Severity = r.Severity
 	}

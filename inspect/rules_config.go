@@ -175,6 +175,8 @@ reload and keeps the old configuration.`,
 			f.fix("a } is missing above this line")
 		case strings.Contains(fault.Text, `unexpected "}"`):
 			f.fix("a } is too many, or a ; is missing before it")
+		case strings.HasPrefix(fault.Text, "invalid parameter"):
+			f.fix("a word is too many here, or a ; is missing")
 		case fault.Variable != "":
 			f.fix("%s is a group, not a variable: write its name without the $", fault.Variable)
 		case strings.HasPrefix(fault.Directive, "\ufeff"):

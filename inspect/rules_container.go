@@ -212,7 +212,7 @@ func (c *Case) stateFinding(status Status, box *Container, format string, args .
 	f := c.finding(Proven, status, format, args...).with("docker", "%s", describeState(box))
 	log := c.snap.Logs[box.ID]
 	for _, line := range log[max(0, len(log)-3):] {
-		f.with("log", "%s", line)
+		f.with("log", "%s", line.Text)
 	}
 	return f.fix("mend what docker compose logs %s shows, and start it again", c.Backend.Service.Name)
 }

@@ -7,7 +7,8 @@ import "time"
 type Question struct {
 	Kind QuestionKind
 	Of   string // what it is about: a project's name, a container's or network's id or name
-	Path string // of AskFile: in the container
+	Path string // of AskFile and AskTail: in the container
+	Most int    // of AskLog: how many lines; 0: few
 	Call Call   // of AskCall
 }
 
@@ -19,6 +20,7 @@ const (
 	AskContainer QuestionKind = "container" // by id: Snapshot.Containers
 	AskNetwork   QuestionKind = "network"   // by full name: Snapshot.Networks
 	AskLog       QuestionKind = "log"       // the last lines of a container, by id: Snapshot.Logs
+	AskTail      QuestionKind = "tail"      // the last lines of a file that a container logs to: Snapshot.Tails
 	AskKills     QuestionKind = "kills"     // what the kernel killed for want of memory, by project: Snapshot.Kills
 	AskProcesses QuestionKind = "processes" // of a container, by id: Snapshot.Processes
 	AskMounts    QuestionKind = "mounts"    // that a container's processes see, by id: Snapshot.Mounts
@@ -48,17 +50,19 @@ type Call struct {
 // is absent was not checked.
 type Snapshot struct {
 	Daemon     Daemon
-	Time       time.Time             // the daemon's clock when it was asked
-	Project    []string              // ids of the project's containers; nil: not asked
-	Containers map[string]*Container // by id, those of other projects on the proxies' networks too
-	Networks   map[string]*Network   // by full name; a nil row: the daemon has none of that name
-	Logs       map[string][]string   // by container id, oldest line first
-	Kills      map[string][]Kill     // by project
-	Processes  map[string][]Process  // by container id
-	Mounts     map[string][]Mounted  // by container id
-	Sockets    map[string][]Socket   // by container id
-	Stats      map[string]*Stats     // by container id
-	Files      map[Question]*File    // a nil row: there is no such file
+	Time       time.Time              // the daemon's clock when it was asked
+	Since      time.Time              // what was logged before is not about the present
+	Project    []string               // ids of the project's containers; nil: not asked
+	Containers map[string]*Container  // by id, those of other projects on the proxies' networks too
+	Networks   map[string]*Network    // by full name; a nil row: the daemon has none of that name
+	Logs       map[string][]LogLine   // by container id, oldest line first
+	Tails      map[Question][]LogLine // a nil row: there is no such file
+	Kills      map[string][]Kill      // by project
+	Processes  map[string][]Process   // by container id
+	Mounts     map[string][]Mounted   // by container id
+	Sockets    map[string][]Socket    // by container id
+	Stats      map[string]*Stats      // by container id
+	Files      map[Question]*File     // a nil row: there is no such file
 	Replies    map[Question]*Reply
 	Failed     map[Question]string // questions that got no answer, and why
 }
@@ -67,11 +71,17 @@ type Snapshot struct {
 func NewSnapshot(at time.Time) *Snapshot {
 	return &Snapshot{
 		Time:       at,
-		Containers: map[string]*Container{}, Networks: map[string]*Network{}, Logs: map[string][]string{},
+		Containers: map[string]*Container{}, Networks: map[string]*Network{}, Logs: map[string][]LogLine{}, Tails: map[Question][]LogLine{},
 		Kills: map[string][]Kill{}, Processes: map[string][]Process{}, Mounts: map[string][]Mounted{},
 		Sockets: map[string][]Socket{}, Stats: map[string]*Stats{}, Files: map[Question]*File{},
 		Replies: map[Question]*Reply{}, Failed: map[Question]string{},
 	}
+}
+
+// LogLine is one line that a container wrote.
+type LogLine struct {
+	Time time.Time // the daemon's clock; zero: not known, as of lines of a file
+	Text string
 }
 
 // Reply is what a call met.

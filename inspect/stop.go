@@ -85,8 +85,9 @@ func routeIDs(p *compose.Proxy) (ids []string) {
 
 // lastEmerg finds nginx's last word before it ended: an [emerg], or the [crit] that it leaves when
 // a file of its configuration is a directory. Repetitions by restarts do not matter: the last counts.
-func lastEmerg(lines []string) string {
-	for _, line := range slices.Backward(lines) {
+func lastEmerg(lines []LogLine) string {
+	for _, l := range slices.Backward(lines) {
+		line := l.Text
 		if i := strings.Index(line, "[emerg]"); i >= 0 {
 			return strings.TrimSpace(line[i:])
 		}

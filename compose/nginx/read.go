@@ -305,7 +305,8 @@ type node struct {
 	proxy.Directive
 	nodes  []*node // its block
 	source *source
-	offset int // where its name ends
+	offset int  // where its name ends
+	wrong  bool // nginx refuses its arguments
 }
 
 // walk makes the nodes of one file, and of those that it includes in their places. Faults get their
@@ -421,6 +422,7 @@ func (w *walker) node(d *crossplane.Directive, parent *node) *node {
 	n := &node{source: w.source, offset: w.offset}
 	n.Name, n.Args, n.Order, n.Place = d.Directive, d.Args, w.order, w.source.at(start)
 	if text := refuse(n, parent, w.stock); text != "" {
+		n.wrong = true
 		w.fault(proxy.Fault{Text: text, Directive: n.Name, Context: parent.Name, Place: n.Place, Order: n.Order})
 	}
 	if d.Block != nil {

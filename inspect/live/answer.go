@@ -43,8 +43,11 @@ func (d *daemon) answer(ctx context.Context, stack *compose.Stack, q inspect.Que
 		n, err := d.network(ctx, q.Of)
 		return func(s *inspect.Snapshot) { s.Networks[q.Of] = n }, err
 	case inspect.AskLog:
-		lines, err := d.log(ctx, q.Of)
+		lines, err := d.log(ctx, q.Of, q.Most)
 		return func(s *inspect.Snapshot) { s.Logs[q.Of] = lines }, err
+	case inspect.AskTail:
+		lines, err := d.tail(ctx, q)
+		return func(s *inspect.Snapshot) { s.Tails[q] = lines }, err
 	}
 	return nil, fmt.Errorf("nothing answers a question of kind %q", q.Kind)
 }

@@ -33,7 +33,7 @@ func TestObserve(t *testing.T) {
 		"/containers/json":     text(`[{"Id": "ccc"}, {"Id": "aaa"}]`),
 		"/containers/aaa/json": text(apiContainer),
 		"/containers/ccc/json": status(404, "No such container: ccc"),
-		"/containers/aaa/logs": text("\x02\x00\x00\x00\x00\x00\x00\x06hello\n"),
+		"/containers/aaa/logs": text(frame(2, "2026-11-21T13:09:25.968444788Z hello\n")),
 		"/containers/ccc/logs": status(501, "configured logging driver does not support reading"),
 		"/networks/shop_front": text(`{"Id": "n1", "Name": "shop_front", "Driver": "bridge", "Internal": true, "Containers": {"bbb": {}, "aaa": {}, "ep-dead": {}}}`),
 		"/networks/shop_back":  text(`{"Id": "shop_back0", "Name": "another"}`),
@@ -64,7 +64,7 @@ func TestObserve(t *testing.T) {
 		"shop_front": {ID: "n1", Name: "shop_front", Driver: "bridge", Internal: true, Containers: []string{"aaa", "bbb"}},
 		"shop_back":  nil,
 	}
-	want.Logs = map[string][]string{"aaa": {"hello"}}
+	want.Logs = map[string][]inspect.LogLine{"aaa": {{Time: time.Date(2026, 11, 21, 13, 9, 25, 968444788, time.UTC), Text: "hello"}}}
 	want.Failed = map[inspect.Question]string{
 		{Kind: inspect.AskContainer, Of: "ccc"}: "the Docker daemon at " + e.endpoint + ": No such container: ccc",
 		{Kind: inspect.AskLog, Of: "ccc"}:       "the Docker daemon at " + e.endpoint + ": configured logging driver does not support reading",
@@ -86,7 +86,7 @@ func TestObserveSendsOnlyReadingRequests(t *testing.T) {
 	}
 	want := []string{
 		"GET /v1.51/containers/aaa/json",
-		"GET /v1.51/containers/aaa/logs?stderr=1&stdout=1&tail=200",
+		"GET /v1.51/containers/aaa/logs?stderr=1&stdout=1&tail=200&timestamps=1",
 		"GET /v1.51/containers/json?all=1&filters=%7B%22label%22%3A%7B%22com.docker.compose.config-hash%22%3Atrue%2C%22com.docker.compose.project%3Dshop%22%3Atrue%7D%7D",
 		"GET /v1.51/networks/shop_back",
 		"GET /v1.51/networks/shop_front",
