@@ -383,7 +383,7 @@ func TestCalls(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			stack := shop(t, test.conf, edge+api+"  gone: {image: x}\n")
 			snap := seen(up("edge", has("10.0.0.9")), up("api", has("10.0.0.2")), down("gone", "exited", 0))
-			snap.Logs["gone"], snap.Networks["shop_default"] = []string{}, &Network{}
+			snap.Logs["gone"], snap.Networks["shop_default"] = []LogLine{}, &Network{}
 			var calls []Call
 			for _, q := range Ask(stack, snap, Means{Probe: true}) {
 				if q.Kind == AskCall && q.Of == "edge" {
