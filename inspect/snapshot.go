@@ -30,6 +30,11 @@ const (
 	AskCall      QuestionKind = "call"      // what a pass meets, from where a container stands: Snapshot.Replies
 )
 
+// Probed says whether the question is one for a probe, which stands where a container stands.
+func (q Question) Probed() bool {
+	return q.Kind == AskCall || q.Kind == AskSockets || q.Kind == AskMounts
+}
+
 // Call is one attempt to do what a pass does: to look up the host, to connect to each of its
 // addresses, and to say just enough to tell what answers there.
 type Call struct {
@@ -65,7 +70,25 @@ type Snapshot struct {
 	Files      map[Question]*File     // a nil row: there is no such file
 	Replies    map[Question]*Reply
 	Failed     map[Question]string // questions that got no answer, and why
+	Probe      Probe
 }
+
+// Probe is what became of the questions that took a helper container.
+type Probe struct {
+	State  ProbeState
+	Why    string // there is no proof, or not of everything; empty: nothing is missing
+	Remedy string
+}
+
+// ProbeState says how much the probe had to say.
+type ProbeState string
+
+const (
+	ProbeDone        ProbeState = "done"
+	ProbePartial     ProbeState = "partial" // some questions got no answer
+	ProbeOff         ProbeState = "off"     // it was not wanted, or there was nothing to ask it
+	ProbeUnavailable ProbeState = "unavailable"
+)
 
 // NewSnapshot is a snapshot without rows.
 func NewSnapshot(at time.Time) *Snapshot {

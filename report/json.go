@@ -2,10 +2,12 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"unicode/utf16"
 
 	"why502/compose/proxy"
@@ -209,9 +211,14 @@ func liveRowOf(l inspect.Live) liveRow {
 		Endpoint: l.Daemon.Endpoint,
 		Engine:   l.Daemon.Engine,
 		API:      l.Daemon.API,
-		Probe:    "off",
-		Note:     l.Note,
+		Probe:    string(cmp.Or(l.Probe.State, inspect.ProbeOff)),
+		Note:     joined(l.Note, l.Probe.Why, l.Probe.Remedy),
 	}
+}
+
+// joined is a sentence of the parts that there are.
+func joined(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "; ")
 }
 
 // summaryOf counts everything there is, whatever is shown of it.

@@ -100,6 +100,7 @@ func (d *daemon) container(ctx context.Context, id string) (*inspect.Container, 
 		NetworkMode: clean(string(seen.HostConfig.NetworkMode)),
 		Endpoints:   endpoints(seen, d.givesNames()),
 	}
+	d.notice(seen)
 	setState(c, seen.State)
 	if labels := seen.Config.Labels; labels[labelHash] != "" {
 		c.Project = clean(labels[labelProject])

@@ -69,6 +69,7 @@ func TestObserve(t *testing.T) {
 		{Kind: inspect.AskContainer, Of: "ccc"}: "the Docker daemon at " + e.endpoint + ": No such container: ccc",
 		{Kind: inspect.AskLog, Of: "ccc"}:       "the Docker daemon at " + e.endpoint + ": configured logging driver does not support reading",
 	}
+	want.Probe.State = inspect.ProbeOff
 	if !reflect.DeepEqual(snap, want) {
 		t.Errorf("got  %+v\nwant %+v", snap, want)
 	}
