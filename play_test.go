@@ -473,7 +473,7 @@ var otherMain = regexp.MustCompile(`nginx.* -[cp]`)
 func (p *play) loads() {
 	refused := refusals(decode(p.t, p.why502("--live=off", "--format=json")))
 	for _, edge := range slices.Concat(p.stack.Proxies, p.stack.Servers) {
-		if !known(edge) || p.rule == "proxy-not-running" {
+		if !known(edge) || p.rule == "proxy-not-running" || p.rule == "config-reload-failed" {
 			continue
 		}
 		real := printout{refused: "it does not run"}
