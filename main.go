@@ -17,9 +17,12 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"why502/compose"
 	"why502/inspect"
+	"why502/inspect/probe"
+	"why502/inspect/recording"
 	"why502/report"
 )
 
@@ -29,7 +32,7 @@ const version = "0.1.0"
 const (
 	exitOK    = 0 // no finding at or above --fail-on
 	exitFound = 1 // findings at or above it
-	exitError = 2 // wrong use, a project that cannot be read or has no proxy, or a daemon that was required and did not answer
+	exitError = 2 // wrong use, a project that cannot be read or has no proxy, or a daemon or a probe that was required and did not answer
 )
 
 func main() {
@@ -80,33 +83,71 @@ func (p *program) run(ctx context.Context, args []string) (int, error) {
 		return exitOK, p.print(func(w io.Writer) error { return report.Explain(w, ask.rule) })
 	case listRules:
 		return exitOK, p.print(func(w io.Writer) error { return report.RuleList(w, inspect.Rules()) })
+	case runProbe:
+		return exitOK, p.probe(ctx)
 	}
 	return p.diagnose(ctx, ask)
 }
 
+// probe is what the program does in a helper container.
+func (p *program) probe(ctx context.Context) error {
+	if isTerminal(p.stdin) {
+		return wrong("if it is a directory: why502 ./probe", "probe is what why502 runs in a container of its own")
+	}
+	return probe.Run(ctx, p.stdin, p.stdout)
+}
+
 // diagnose reads the project, asks the daemon, judges, and writes the report.
 func (p *program) diagnose(ctx context.Context, ask *request) (int, error) {
+	seen, text, err := p.gather(ctx, ask)
+	if err != nil {
+		return exitError, err
+	}
+	r := inspect.Judge(seen.Stack, seen.Snapshot, seen.Live, inspect.Options{Ignore: ask.ignore})
+	r.Project.Directory = seen.Directory
+	if ask.replay != "" {
+		r.Live.Was, r.Live.State, r.Live.Recorded = r.Live.State, inspect.LiveReplayed, seen.Time
+	}
+	if err := nothingJudged(r); err != nil {
+		return exitError, err
+	}
+	if err := p.write(r, ask, text); err != nil {
+		return exitError, err
+	}
+	return exitCode(r.Findings, ask.failOn), nil
+}
+
+// gather collects what the diagnosis rests on: from a record, else from the project and the daemon. Where
+// that is to be recorded, text is the record, and the diagnosis rests on it too, so that a replay gives
+// the same.
+func (p *program) gather(ctx context.Context, ask *request) (seen *recording.Record, text []byte, err error) {
+	if ask.replay != "" {
+		seen, err = p.replay(ask.replay)
+		return seen, nil, err
+	}
 	ask.project.Env, ask.project.Stdin = p.env, p.stdin
 	stack, err := compose.Load(ctx, ask.project)
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return exitError, err
+		return nil, nil, err
 	}
 	snap, live, err := observe(ctx, ask, p.env, stack)
 	if err != nil {
-		return exitError, err
+		return nil, nil, err
 	}
-	r := inspect.Judge(stack, snap, live, inspect.Options{Ignore: ask.ignore})
-	r.Project.Directory = fromHere(stack.Directory)
-	if err := nothingJudged(r); err != nil {
-		return exitError, err
+	seen = &recording.Record{Tool: version, Time: time.Now().UTC().Truncate(time.Second), Directory: fromHere(stack.Directory), Live: live, Stack: stack, Snapshot: snap}
+	if ask.record == "" {
+		return seen, nil, nil
 	}
-	if err := p.write(r, ask); err != nil {
-		return exitError, err
+	if text, err = recording.Encode(seen); err == nil {
+		seen, err = recording.Decode(text)
 	}
-	return exitCode(r.Findings, ask.failOn), nil
+	if err != nil {
+		return nil, nil, wrong("leave out --record", "this diagnosis cannot be recorded: %w", err)
+	}
+	return seen, text, nil
 }
 
 // fromHere is a directory as seen from the current one, where that can be said.
@@ -122,14 +163,14 @@ func fromHere(dir string) string {
 	return filepath.ToSlash(rel)
 }
 
-// nothingJudged refuses to call a project fine of which no configuration could be read.
+// nothingJudged refuses to call a project fine of which no configuration could be read, or that has no routes.
 func nothingJudged(r *inspect.Report) error {
 	if len(r.Routes)+len(r.Findings)+len(r.Ignored) > 0 {
 		return nil
 	}
-	why := "no configuration of any proxy could be read"
+	why := "no proxy passes anything on"
 	if len(r.Unchecked) > 0 {
-		why += ": " + r.Unchecked[0].What + ": " + r.Unchecked[0].Why
+		why = "no configuration of any proxy could be read: " + r.Unchecked[0].What + ": " + r.Unchecked[0].Why
 	}
 	return wrong("if another service is the proxy, name it with --proxy", "%s", why)
 }

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"cmp"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -110,6 +111,7 @@ func hasPass(c *proxy.Config) bool {
 func (s *Stack) readProxy(svc *Service, why string) *Proxy {
 	c := s.container(svc)
 	s.start(c, svc)
+	c.seen = s.seen[svc.Name]
 	known := family(svc.Base())
 	p := &Proxy{Service: svc, Why: why, Sure: svc.Build != nil || nginxImage.MatchString(repository(svc.Image)), Stock: c.stock && c.unknown == "" && startsNginx(svc)}
 	p.Beside = known.beside
@@ -137,7 +139,39 @@ func (s *Stack) readProxy(svc *Service, why string) *Proxy {
 		p.Absent = absent(p.Config, c)
 	}
 	p.Closed = unreadable(p, c)
+	readTrusted(p.Config, c)
 	return p
+}
+
+// readTrusted gives the passes that verify certificates the text of those that they trust, where the
+// project's files have it.
+func readTrusted(config *proxy.Config, c *container) {
+	eachPass(config, func(_ *proxy.Server, _ *proxy.Location, pass *proxy.Pass) {
+		if file := pass.TLS.Trusted; pass.TLS.Verifies && file != "" && !strings.Contains(file, "$") {
+			if f, _, err := c.find(inConfiguration(config, file)); err == nil {
+				pass.TLS.TrustedText = onlyCertificates(f.Text)
+			}
+		}
+	})
+}
+
+// onlyCertificates leaves the keys out that may lie in the same file.
+func onlyCertificates(text []byte) string {
+	var kept []byte
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			kept = append(kept, pem.EncodeToMemory(block)...)
+		}
+	}
+	return string(kept)
+}
+
+// inConfiguration is a path that a directive names, which counts from the directory of the main file.
+func inConfiguration(config *proxy.Config, file string) string {
+	if path.IsAbs(file) {
+		return file
+	}
+	return path.Join(path.Dir(config.Files[0].Path), file)
 }
 
 // absent are the certificates and keys that nginx loads when it starts and that are not there.
@@ -164,11 +198,7 @@ func certificates(config *proxy.Config, visit func(d *proxy.Directive, file stri
 			if d.Name != "ssl_certificate" && d.Name != "ssl_certificate_key" || len(d.Args) != 1 || strings.ContainsAny(d.Args[0], "$:") {
 				continue
 			}
-			if file := d.Args[0]; path.IsAbs(file) {
-				visit(d, file)
-			} else {
-				visit(d, path.Join(path.Dir(config.Files[0].Path), file))
-			}
+			visit(d, inConfiguration(config, d.Args[0]))
 		}
 	}
 	among(config.Directives)

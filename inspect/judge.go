@@ -10,7 +10,7 @@ import (
 // Judge walks every route of the stack and reports what is wrong, worst first. A nil snapshot means
 // a verdict from the files alone; live says what became of the daemon.
 func Judge(stack *compose.Stack, snap *Snapshot, live Live, opts Options) *Report {
-	j := &judge{facts: newFacts(stack, snap), rules: byHop(), masks: map[string]string{}, secrets: secretValues(stack), ids: map[string]string{}, alike: map[string]int{}}
+	j := &judge{facts: newFacts(stack, snap), rules: byHop(), masks: map[string]string{}, secrets: NewSecrets(stack), ids: map[string]string{}, alike: map[string]int{}}
 	if live.State == LiveInspected && snap != nil && len(snap.Project) > 0 && !j.live() {
 		live.Note = "the project is stopped, so this is a verdict from the files; start it and ask again"
 	}
@@ -36,7 +36,7 @@ type judge struct {
 	routes  []*walked
 	found   []*Finding
 	masks   map[string]string // redacted texts, by what they were
-	secrets []string          // values of variables that are credentials
+	secrets *Secrets          // that are taken out of what is reported
 	ids     map[string]string // of routes, as they are shown, where that is not what they are
 	alike   map[string]int    // how many of these are the same
 	listed  int               // routes that findings list so far
@@ -68,27 +68,28 @@ func (j *judge) walkProxy(p *compose.Proxy) {
 	for _, r := range p.Routes {
 		j.routes = append(j.routes, j.walkRoute(r, states))
 	}
+	j.softenUnloaded(p, j.routes[first:], own)
 	found := append(own, j.walkIdleGroups(p)...)
 	for _, w := range j.routes[first:] {
 		for _, b := range w.backends {
 			found = append(found, b.findings()...)
 		}
 	}
-	found = j.explainStop(p, found)
+	found = j.reloadAsEvidence(p, j.explainStop(p, found))
 	var common []*Finding
 	for _, f := range found {
-		if f.may && (f.Status == StatusNoStart || f.Rule.Scope == OfProxy) {
-			for _, w := range j.routes[first:] {
-				w.atRisk = true
-			}
+		for _, w := range j.routes[first:] {
+			concerns := f.Status == StatusNoStart || f.Rule.Scope == OfProxy && (f.Routes == nil || slices.Contains(f.Routes, w.route.ID))
+			w.atRisk = w.atRisk || f.may && concerns
 		}
 		if f.breaks() && (f.Status == StatusNoStart || f.Rule.Scope == OfProxy) {
 			common = append(common, f)
 		}
 	}
 	for _, w := range j.routes[first:] {
-		w.settle(common)
-		w.stop(common)
+		of := slices.DeleteFunc(slices.Clone(common), func(f *Finding) bool { return !w.concerned(f) })
+		w.settle(of)
+		w.stop(of)
 	}
 	j.found = append(j.found, found...)
 }
@@ -102,8 +103,11 @@ func (j *judge) walkOwn(c *Case) (found []*Finding, states [len(hops)]HopState) 
 			found = append(found, f)
 		}
 		states[hop] = stateOf(f)
-		if f != nil && f.Status == StatusNoStart {
+		switch {
+		case f != nil && f.Status == StatusNoStart:
 			states[hop] = HopUnchecked // routes are still walked, each for a fault of its own
+		case f.ofSome(c.Proxy):
+			states[hop] = HopAtRisk // the others are walked to the end
 		}
 	}
 	if !c.Proxy.Config.Complete() && states[HopConfig] == HopOK {
@@ -143,7 +147,7 @@ func (j *judge) walkBackend(c *Case, own [len(hops)]HopState) *walkedBackend {
 		}
 		w.hops[hop] = state
 		if f != nil && f.breaks() {
-			w.cause = f
+			w.cause = w.root(f)
 			break
 		}
 		if f != nil {
@@ -159,6 +163,26 @@ func (j *judge) walkBackend(c *Case, own [len(hops)]HopState) *walkedBackend {
 		}
 	}
 	return w
+}
+
+// root is what explains a broken hop: what was found there, with a failing health check as evidence; but
+// where nothing listens yet because the container is still starting, that.
+func (w *walkedBackend) root(f *Finding) *Finding {
+	for i, risk := range w.risks {
+		switch {
+		case f.Confidence != Proven:
+		case risk.Rule == upstreamStarting && f.Rule.Hop == HopPort:
+			w.risks = slices.Delete(w.risks, i, i+1)
+			risk.Status, risk.passes = f.Status, true
+			risk.Evidence = append(risk.Evidence, f.Evidence...)
+			return risk
+		case risk.Rule == upstreamUnhealthy:
+			w.risks = slices.Delete(w.risks, i, i+1)
+			f.Evidence = append(f.Evidence, risk.Evidence...)
+			return f
+		}
+	}
+	return f
 }
 
 // walkIdleGroups judges the servers of groups that no route uses: nginx resolves them at start all
@@ -191,6 +215,9 @@ func (j *judge) firstOf(c *Case, hop Hop, scope Scope) (first *Finding, notes []
 		if f == nil {
 			continue
 		}
+		if !rule.settle(f, c) {
+			continue
+		}
 		rule.complete(f, c)
 		if f.Severity == Note {
 			notes = append(notes, f)
@@ -221,6 +248,9 @@ func (r *Rule) complete(f *Finding, c *Case) {
 	if f.subject == "" {
 		f.subject = c.Backend.Host
 	}
+	if f.Place.Inside != "" {
+		f.with("nginx", "%s of the container", f.Place.Inside)
+	}
 	if !f.Place.Known() { // a command wrote the file, or the image brings it
 		f.Place = c.commandPlace(c.Proxy.Service)
 	}
@@ -233,6 +263,7 @@ func (r *Rule) complete(f *Finding, c *Case) {
 			f.near(c.Route.Target.Said, "where its host is written")
 		}
 	}
+	c.witnessed(f)
 	if f.Severity == 0 {
 		f.Severity = r.Severity
 	}
@@ -253,7 +284,7 @@ const afterParsing = 1 << 30
 
 // breaks says whether requests fail by what was found, now or probably, so that it ends the walk.
 func (f *Finding) breaks() bool {
-	return f.Severity == Error || f.Severity == Warning && f.Rule.Severity == Error && !f.may
+	return f.Severity == Error || f.Severity == Warning && (f.Rule.Severity == Error || f.passes) && !f.may
 }
 
 // stateOf is the state of a hop by what was found in it.
@@ -278,7 +309,12 @@ func (c *Case) checked(hop Hop) HopState {
 	case HopNetwork:
 		ok = b.Service != nil
 	case HopName:
-		ok = b.Socket == "" && b.Unknown == "" && b.Host != "" && (!c.named() || c.resolves())
+		seen := c.lookedUp().state
+		ok = b.Socket == "" && b.Unknown == "" && b.Host != "" && seen != HopBroken && (!c.named() || c.resolves() || seen == HopOK)
+	case HopPort:
+		ok = c.dialled().state == HopOK
+	case HopProtocol:
+		ok = c.understood().state == HopOK
 	}
 	if ok {
 		return HopOK
@@ -346,10 +382,21 @@ func (w *walked) settle(common []*Finding) {
 	}
 }
 
-// stop marks where a route ends that has no fault of its own, but whose proxy does not start.
+// ofSome says whether what breaks a proxy breaks some of its routes alone.
+func (f *Finding) ofSome(p *compose.Proxy) bool {
+	return f != nil && f.Rule.Scope == OfProxy && f.breaks() && f.Status != StatusNoStart && len(f.Routes) < len(p.Routes)
+}
+
+// concerned says whether a finding about the route's proxy is about the route.
+func (w *walked) concerned(f *Finding) bool {
+	return !f.ofSome(w.route.Proxy) || slices.Contains(f.Routes, w.route.ID)
+}
+
+// stop marks where a route ends that has no fault of its own, but whose proxy does not start, or has
+// one for some of its routes.
 func (w *walked) stop(common []*Finding) {
 	for _, f := range common {
-		if f.Status != StatusNoStart {
+		if f.Status != StatusNoStart && !f.ofSome(w.route.Proxy) {
 			continue
 		}
 		hop := HopProxy

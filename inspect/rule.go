@@ -12,6 +12,10 @@ type Rule struct {
 	Good     string   // the same, mended
 	Fix      string   // what to do
 	Check    func(*Case) *Finding
+
+	// Settled is what a look from where nginx stands says of the fault: that it is there, or that it is not.
+	// Nil: nothing seen settles it.
+	Settled func(*Case) sight
 }
 
 // Scope is what a rule judges.

@@ -23,6 +23,11 @@ var rules = []*Rule{
 	configUnreadable,
 	configNotLoaded,
 	defaultConfShadows,
+	configMountStale,
+	configReloadFailed,
+	configNotReloaded,
+	configImageStale,
+	containerOlderThanProject,
 	// proxy
 	proxyPortConflict,
 	proxyNotRunning,
@@ -47,6 +52,7 @@ var rules = []*Rule{
 	networkMissing,
 	upstreamNoSharedNetwork,
 	networkInternalOnly,
+	networkBlocksTraffic,
 	// name
 	resolverMissing,
 	upstreamIsLocalhost,
@@ -58,6 +64,8 @@ var rules = []*Rule{
 	resolverUnavailable,
 	upstreamGeneratedName,
 	upstreamIsHostAddress,
+	upstreamAddressStale,
+	upstreamNameHijacked,
 	upstreamNameAmbiguous,
 	upstreamIsContainerAddress,
 	upstreamHostUnknown,
@@ -70,13 +78,25 @@ var rules = []*Rule{
 	upstreamListensOnLoopback,
 	upstreamAddressFamily,
 	upstreamPortMismatch,
+	upstreamPortClosed,
+	upstreamServerDown,
 	// protocol
 	upstreamProtocolMismatch,
 	upstreamSchemeMismatch,
+	upstreamTLSRejected,
 	fastcgiScriptMissing,
 	websocketUpgradeMissing,
 	hostHeaderRewritten,
 	passPathSurprise,
+	// response
+	proxyOutOfConnections,
+	proxyOutOfFiles,
+	upstreamTimeout,
+	upstreamClosedEarly,
+	responseHeaderTooBig,
+	responseInvalid,
+	upstreamBacklogFull,
+	upstreamAnswered502,
 }
 
 // rulesByHop are the rules of each hop and scope, in their order.

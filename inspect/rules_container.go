@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"why502/compose"
 	"why502/compose/proxy"
@@ -211,7 +212,13 @@ func (c *Case) stateFinding(status Status, box *Container, format string, args .
 	f := c.finding(Proven, status, format, args...).with("docker", "%s", describeState(box))
 	log := c.snap.Logs[box.ID]
 	for _, line := range log[max(0, len(log)-3):] {
-		f.with("log", "%s", line)
+		f.with("log", "%s", line.Text)
+	}
+	if line, means := explained(log, HopContainer, HopResponse); means != "" {
+		if !slices.Contains(log[max(0, len(log)-3):], line) {
+			f.with("log", "%s", line.Text)
+		}
+		return f.fix("%s; then start it again", means)
 	}
 	return f.fix("mend what docker compose logs %s shows, and start it again", c.Backend.Service.Name)
 }
@@ -223,7 +230,21 @@ var upstreamStarting = &Rule{
 	Bad:   `depends_on: [api]`,
 	Good:  `depends_on: {api: {condition: service_healthy}}`,
 	Fix:   "wait; to avoid it next time, let the proxy wait for service_healthy",
-	Check: func(c *Case) *Finding { return c.healthFinding("starting", "%s is still starting") },
+	Check: func(c *Case) *Finding {
+		if e, ok := c.meets(refused); ok && c.booting(e) {
+			return c.finding(Proven, StatusNone, "%s has just been started, and does not listen yet", c.Backend.Service.Name).
+				with("docker", "%s was started %d seconds ago", e.box.Name, int(c.snap.Time.Sub(e.box.Started).Seconds())).
+				fix("wait; so that nobody has to, give it a health check and let %s wait for service_healthy", c.Proxy.Service.Name)
+		}
+		return c.healthFinding("starting", "%s is still starting")
+	},
+}
+
+// booting says whether a container without a health check was started less than a minute ago, and is not seen
+// to listen anywhere: its app may need a while.
+func (c *Case) booting(e end) bool {
+	rows, _ := c.listeners(e)
+	return c.isBackend(e.box) && !e.own && e.box.Health == "" && len(rows) == 0 && c.snap.Time.Sub(e.box.Started) < time.Minute
 }
 
 var upstreamUnhealthy = &Rule{

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -51,6 +52,7 @@ websockets. The upstream sees a plain request: 400, 404 or 426, and nginx logs n
 		}
 		return c.addBefore(f.fix("send it on"), lines...)
 	},
+	Settled: (*Case).upgradable,
 }
 
 var (
@@ -156,15 +158,22 @@ location / {
 		first := at[0]
 		pass := first.Route.Pass
 		f := first.finding(Likely, StatusNone, "%s is asked for the host %s", first.Backend.Service.Name, asked)
+		f.about = first
 		if around := forgottenHost(pass); around != nil {
 			f.Message += ": nginx forgets the Host that the block around sends, because here are other headers"
 			f.near(around.Place, "the header that is forgotten")
-		} else {
+		}
+		switch refused := first.renamed().state == HopBroken; {
+		case refused:
+			f.Message += fmt.Sprintf(", and answers %d; to the host that clients ask for it answers %d", first.talk().Status, first.talk().Real)
+			f.Severity, f.may = Warning, true
+		case forgottenHost(pass) == nil:
 			f.Message += ", which is no valid host name to some apps: 400"
 		}
 		f.Place, f.Routes = pass.Place, ids(at)
 		return first.addBefore(f.fix("send the client's host on"), "proxy_set_header Host $host;")
 	},
+	Settled: (*Case).renamed,
 }
 
 // asking are the backends that are asked for a host other than their proxy's configuration seems to
@@ -176,16 +185,30 @@ func (c *Case) asking() (at []*Case, host string) {
 			name = r.Target.Group.Name
 		}
 		_, set := r.Pass.Header("Host")
-		if r.Pass.HTTPVersion == "" || set || forgottenHost(r.Pass) == nil && !strings.Contains(name, "_") {
-			continue
-		}
+		suspect := r.Pass.HTTPVersion != "" && !set && (forgottenHost(r.Pass) != nil || strings.Contains(name, "_"))
 		for _, b := range c.backends(r) {
-			if b.Service != nil && c.nginx[b.Service.Name] == nil {
-				at, host = append(at, &Case{Proxy: c.Proxy, Route: r, Backend: b, facts: c.facts}), cmp.Or(host, name)
+			of := &Case{Proxy: c.Proxy, Route: r, Backend: b, facts: c.facts}
+			if b.Service != nil && (suspect && c.nginx[b.Service.Name] == nil || of.renamed().state == HopBroken) {
+				at = append(at, of)
 			}
 		}
 	}
+	at = suspects(at, (*Case).renamed)
+	if len(at) > 0 {
+		host = at[0].hostAsked()
+	}
 	return at, host
+}
+
+// hostAsked is the host that the pass asks for, without its port.
+func (c *Case) hostAsked() string {
+	if sent, set := c.Route.Pass.Header("Host"); set {
+		return cmp.Or(c.hostSent(), sent)
+	}
+	if g := c.Route.Target.Group; g != nil {
+		return g.Name
+	}
+	return c.Route.Target.Host
 }
 
 // forgottenHost is the header Host that a pass does not send because a nearer block has others.

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"fmt"
 	"maps"
 	"net"
 	"path"
@@ -27,6 +28,11 @@ told otherwise.`,
 		if !c.judgesPorts() || c.sameNamespace(svc, c.Proxy.Service) {
 			return nil
 		}
+		if e, ok := c.meets(refused, loopback, sixOnly); ok {
+			if rows, known := c.listeners(e); known {
+				return c.loopbackFinding(e, rows)
+			}
+		}
 		if _, ok := c.listensOnPort(svc, b.Port); !ok {
 			return nil
 		}
@@ -38,15 +44,36 @@ told otherwise.`,
 		if at.sure && len(c.together[c.namespace(svc)]) == 1 {
 			confidence = Certain
 		}
-		f := c.finding(confidence, Status502, "%s listens on %s only (%s), so connections from %s are refused", svc.Name, at.host, at.text, c.Proxy.Service.Name).
-			with("compose", "%s", at.text).
-			near(at.place, "what binds %s", at.host)
-		if at.option != "" {
-			return f.fix("let it listen on all addresses: %s", at.option)
-		}
-		return f.fix("let it listen on all addresses: 0.0.0.0 in place of %s", at.host).
-			edit(replaceAt(c.stack.Sources, at.place, at.host, "0.0.0.0"))
+		f := c.finding(confidence, Status502, "%s listens on %s only (%s), so connections from %s are refused", svc.Name, at.host, at.text, c.Proxy.Service.Name)
+		return c.bindAll(f, at)
 	},
+	Settled: (*Case).dialled,
+}
+
+// bindAll says what to change where a service is told to listen on its loopback.
+func (c *Case) bindAll(f *Finding, at binding) *Finding {
+	f.with("compose", "%s", at.text).near(at.place, "what binds %s", at.host)
+	if at.option != "" {
+		return f.fix("let it listen on all addresses: %s", at.option)
+	}
+	return f.fix("let it listen on all addresses: 0.0.0.0 in place of %s", at.host).
+		edit(replaceAt(c.stack.Sources, at.place, at.host, "0.0.0.0"))
+}
+
+// loopbackFinding reports an end that was seen to listen on its loopback alone; nil where it does not. What
+// says so in the files is what to change, if anything does.
+func (c *Case) loopbackFinding(e end, rows []Socket) *Finding {
+	svc := c.Backend.Service
+	at := slices.IndexFunc(rows, func(row Socket) bool { return row.Port == e.port && row.loopback() })
+	if c.met(e) != loopback || at < 0 {
+		return nil
+	}
+	f := c.finding(Proven, Status502, "%s listens on %s only, so connections from %s are refused", svc.Name, rows[at], c.Proxy.Service.Name)
+	if said, ok := c.boundTo(svc, e.port); ok && said.loopback() {
+		f.Message = fmt.Sprintf("%s listens on %s only (%s), so connections from %s are refused", svc.Name, said.host, said.text, c.Proxy.Service.Name)
+		return c.bindAll(f, said)
+	}
+	return f.near(c.commandPlace(svc), "what it starts").fix("let %s listen on all addresses, 0.0.0.0:%d", svc.Name, e.port)
 }
 
 // binding is an address that a service is told to listen on.

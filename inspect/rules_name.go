@@ -84,6 +84,7 @@ app's port. "connect() failed (111: Connection refused)".`,
 		f := c.finding(confidence, Status502, "%s is the container of %s itself, where nothing listens on port %d", b.Host, own.Name, b.Port)
 		return c.suggestService(f)
 	},
+	Settled: (*Case).dialled,
 }
 
 // neighbourListens says whether another service in the proxy's network namespace, whose localhost is
@@ -211,6 +212,7 @@ found", and the request gets a 502.`,
 		f.Place = r.Place
 		return f
 	},
+	Settled: (*Case).lookedUp,
 }
 
 // public says whether an address is one of the internet, which cannot know a project's names.

@@ -31,6 +31,7 @@ api: {ports: ["127.0.0.1:8000:8000"]}   # and: proxy_pass http://127.0.0.1:8000;
 		}
 		return f
 	},
+	Settled: (*Case).lookedUp,
 }
 
 var upstreamHostNetwork = &Rule{
@@ -52,6 +53,7 @@ var upstreamHostNetwork = &Rule{
 			fix("take network_mode: host off %s, or reach it through the host", svc.Name).
 			paste("services:\n  %s:\n    extra_hosts:\n      - host.docker.internal:host-gateway\n# and in nginx: host.docker.internal:%d in place of %s", own.Name, c.Backend.Port, c.Backend.address())
 	},
+	Settled: (*Case).lookedUp,
 }
 
 var upstreamNetworkModeService = &Rule{
@@ -80,6 +82,7 @@ var upstreamNetworkModeService = &Rule{
 			fix("pass to %s in place of %s", name, c.Backend.Host).
 			edit(c.replace(c.Backend.Host, name))
 	},
+	Settled: (*Case).lookedUp,
 }
 
 var upstreamNetworkNone = &Rule{
@@ -97,6 +100,7 @@ var upstreamNetworkNone = &Rule{
 		f := c.finding(c.sure(), c.unresolved(), "%s has no network, so that the name %s does not resolve for %s", cut.Name, c.Backend.Host, c.Proxy.Service.Name)
 		return c.leaveMode(f, cut)
 	},
+	Settled: (*Case).lookedUp,
 }
 
 var defaultBridgeHasNoDNS = &Rule{
@@ -116,6 +120,7 @@ containers have no names: "host not found in upstream".`,
 		f := c.finding(c.sure(), c.unresolved(), "%s is on Docker's default bridge, where the name %s does not resolve", bridged.Name, c.Backend.Host)
 		return c.leaveMode(f, bridged)
 	},
+	Settled: (*Case).lookedUp,
 }
 
 // inMode is who has a network_mode, the proxy or else its upstream, where that keeps the upstream's
@@ -212,6 +217,7 @@ that lists networks leaves the default one.`,
 		}
 		return c.joinNetwork(f, own, svc)
 	},
+	Settled: (*Case).lookedUp,
 }
 
 // ownNetworkless says whether a service is on none of the project's networks by its network_mode.
@@ -276,6 +282,37 @@ networks: {backend: {internal: true}, frontend: {}}`,
 		f.Place = c.Proxy.Routes[0].Pass.Place // it is one fault, whatever the pass
 		return f
 	},
+}
+
+var networkBlocksTraffic = &Rule{
+	ID: "network-blocks-traffic", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
+	Title: "what nginx sends to its upstream does not arrive",
+	Why: `Both are on one network, and the upstream listens, but something between them drops or refuses the packets: a
+firewall in the upstream's container, one on the host that has flushed Docker's rules (firewalld, ufw, nftables), or
+enable_icc=false on the network. "upstream timed out (110) while connecting", 504, or "connect() failed (113)", 502.`,
+	Bad:  `networks: {default: {driver_opts: {com.docker.network.bridge.enable_icc: "false"}}}`,
+	Good: `networks: {default: {}}`,
+	Fix:  "let the firewall pass what the containers of the network send each other; after a change of the host's firewall restart Docker",
+	Check: func(c *Case) *Finding {
+		e, ok := c.meets(blocked, rebuffed)
+		if !ok {
+			return nil
+		}
+		own, svc := c.Proxy.Service.Name, e.box.Service
+		if c.met(e) == rebuffed { // or it has begun to listen since
+			f := c.finding(Likely, Status502, "%s listens on port %d, but connections from %s are refused", svc, e.port, own).
+				fix("look for a firewall in %s, or on the host, that refuses them", svc)
+			f.Evidence = c.carried().evidence
+			return f
+		}
+		what := "drops"
+		if e.errno != errnoTimedOut {
+			what = "refuses"
+		}
+		return c.finding(Proven, statusOf(e.errno), "%s is on a network of %s, but something %s what is sent to its port %d", svc, own, what, e.port).
+			fix("look for a firewall in %s, for one on the host (after a change of it restart Docker), and for enable_icc=false on the network", svc)
+	},
+	Settled: (*Case).carried,
 }
 
 // allInternal says whether none of a service's networks leads out: by the daemon, where it runs, else by

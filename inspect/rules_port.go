@@ -28,7 +28,7 @@ published. "connect() failed (111: Connection refused)".`,
 			return nil
 		}
 		for _, p := range c.namespace(svc).Ports {
-			if p.Published == b.Port && p.Protocol == "tcp" {
+			if p.Published == b.Port && p.Protocol == "tcp" && c.mayListen(p.Target) {
 				return c.finding(sureOf(found), Status502, "%s:%d is the port that %s publishes on the host; in its container it is %d", b.Host, b.Port, svc.Name, p.Target).
 					with("compose", "ports: %d:%d", p.Published, p.Target).
 					near(p.Place, "where it is published").
@@ -38,6 +38,7 @@ published. "connect() failed (111: Connection refused)".`,
 		}
 		return nil
 	},
+	Settled: (*Case).dialled,
 }
 
 var upstreamAddressFamily = &Rule{
@@ -51,6 +52,9 @@ listen [::]:80;`,
 	Fix: "listen on IPv4, too",
 	Check: func(c *Case) *Finding {
 		svc, b := c.Backend.Service, c.Backend
+		if e, ok := c.meets(sixOnly, maybeSix); ok && c.judgesPorts() {
+			return c.sixFinding(e)
+		}
 		if !c.judgesPorts() || c.ownNginx(svc) == nil || c.hasIPv6(svc) || strings.Contains(b.Host, ":") {
 			return nil
 		}
@@ -66,6 +70,26 @@ listen [::]:80;`,
 			fix("listen on IPv4, too: listen %d;", b.Port).
 			edit(insertBefore(c.stack.Sources, listen.Place, fmt.Sprintf("listen %d;", b.Port)))
 	},
+	Settled: (*Case).dialled,
+}
+
+// sixFinding reports an end that was seen to listen on IPv6 alone. Where it could not be asked itself whether
+// that is all, it may have begun to listen since the call.
+func (c *Case) sixFinding(e end) *Finding {
+	svc := c.Backend.Service
+	f := c.finding(Likely, Status502, "%s listens on port %d for IPv6 only, and %s connects to its IPv4 address %s", svc.Name, e.port, c.Proxy.Service.Name, e.address)
+	if c.met(e) == maybeSix {
+		f.Evidence = c.dialled().evidence
+	}
+	if inner := c.ownNginx(svc); inner != nil {
+		for _, listen := range (&Case{Proxy: inner, facts: c.facts}).listens() {
+			if listen.Port == e.port {
+				return f.near(listen.Place, "where it listens").fix("listen on IPv4, too: listen %d;", e.port).
+					edit(insertBefore(c.stack.Sources, listen.Place, fmt.Sprintf("listen %d;", e.port)))
+			}
+		}
+	}
+	return f.near(c.commandPlace(svc), "what it starts").fix("let it listen on 0.0.0.0, or on IPv4 and IPv6")
 }
 
 // hasIPv6 says whether containers of a service have addresses of IPv6.
@@ -107,6 +131,9 @@ expose, health check or image. A pass without a port means 80.`,
 			return nil // a Dockerfile may say otherwise
 		}
 		best := found[0]
+		if !c.mayListen(best.port) {
+			return nil
+		}
 		if sureOf(found) == Certain {
 			return c.finding(Certain, Status502, "%s does not listen on %d: its nginx listens on %d", svc.Name, b.Port, best.port).
 				with("nginx", "listen %d", best.port).
@@ -119,6 +146,136 @@ expose, health check or image. A pass without a port means 80.`,
 			near(best.place, "what says %d", best.port).
 			fix("pass to port %d, if that is what %s listens on", best.port, svc.Name).
 			edit(c.portEdit(best.port))
+	},
+	Settled: (*Case).dialled,
+}
+
+// mayListen says whether nothing that was seen speaks against a port at which the proxy is said to reach the
+// backend's service.
+func (c *Case) mayListen(port int) bool {
+	e, ok := c.meets(refused, loopback, sixOnly)
+	if !ok {
+		return true
+	}
+	rows, known := c.listeners(e)
+	return !known || slices.Contains(reachablePorts(rows), port)
+}
+
+// reachablePorts are the ports at which others reach what listens, each once.
+func reachablePorts(rows []Socket) (ports []int) {
+	for _, row := range rows {
+		if !row.loopback() {
+			ports = append(ports, row.Port)
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
+var upstreamPortClosed = &Rule{
+	ID: "upstream-port-closed", Hop: HopPort, Scope: OfRoute, Severity: Error,
+	Title: "nothing listens on the upstream's port",
+	Why: `The container runs and is reached, but no process in it listens on the port that the pass names: "connect()
+failed (111: Connection refused)", and 502.`,
+	Bad:  `proxy_pass http://api:8000;   # and the app says: listening on port 9000`,
+	Good: `proxy_pass http://api:9000;`,
+	Fix:  "pass to a port that it listens on; where it listens on none, docker compose logs SERVICE says why",
+	Check: func(c *Case) *Finding {
+		e, ok := c.meets(refused, loopback, sixOnly)
+		if !ok || c.othersAnswer() || c.dialled().state != HopBroken {
+			return nil
+		}
+		who := c.Proxy.Service.Name + " itself"
+		if svc := c.Backend.Service; svc != nil {
+			who = svc.Name
+		}
+		f := c.finding(Proven, Status502, "nothing listens on port %d of %s", e.port, who)
+		return c.listensInstead(f, e)
+	},
+	Settled: (*Case).dialled,
+}
+
+// listensInstead says what listens at an end where nothing listens on the port. A single port is what the
+// pass may mean.
+func (c *Case) listensInstead(f *Finding, e end) *Finding {
+	rows, known := c.listeners(e)
+	ports, name := reachablePorts(rows), c.Proxy.Service.Name
+	if svc := c.Backend.Service; svc != nil {
+		name = svc.Name
+	}
+	switch {
+	case e.own && c.Backend.Service == nil:
+		return c.suggestService(f)
+	case !known:
+		return f.fix("pass to the port that it listens on; docker compose logs %s may say which", name)
+	case len(ports) == 1:
+		f.Message += fmt.Sprintf("; it listens on %d", ports[0])
+		return f.fix("pass to port %d", ports[0]).edit(c.portEdit(ports[0]))
+	case len(ports) > 1:
+		f.Message += "; it listens on " + listed(texts(ports))
+		return f.fix("pass to the one of them that speaks %s", protocolName(c.Route.Target.Scheme))
+	case len(rows) > 0:
+		f.Message += "; it listens on " + rows[0].String() + " only"
+		return f.fix("let it listen on 0.0.0.0:%d", e.port)
+	}
+	f.Message += ", nor on any other"
+	return f.fix("see why it does not listen").run("docker compose logs %s", name)
+}
+
+func texts(ports []int) (all []string) {
+	for _, p := range ports {
+		all = append(all, strconv.Itoa(p))
+	}
+	return all
+}
+
+// othersAnswer says whether another server of the backend's group was seen to take connections.
+func (c *Case) othersAnswer() bool {
+	if c.Route == nil || c.Backend.Peer == nil {
+		return false
+	}
+	return slices.ContainsFunc(c.backends(c.Route), func(b Backend) bool {
+		other := &Case{Proxy: c.Proxy, Route: c.Route, Backend: b, facts: c.facts}
+		return b.Peer != c.Backend.Peer && !b.Peer.Down && other.dialled().state == HopOK
+	})
+}
+
+var upstreamServerDown = &Rule{
+	ID: "upstream-server-down", Hop: HopPort, Scope: OfRoute, Severity: Warning,
+	Title: "one of several servers does not take connections",
+	Why: `nginx asks the servers of a group, and the addresses of a name, in turn. One that refuses is left out for
+fail_timeout, ten seconds, and then tried again: "upstream server temporarily disabled". The others bear its load, and
+when they fail, too, there are "no live upstreams", and 502.`,
+	Bad: `upstream api {
+    server api1:8000;
+    server api2:8001;   # where nothing listens
+}`,
+	Good: `upstream api {
+    server api1:8000;
+    server api2:8000;
+}`,
+	Fix: "let it listen, or take it out of the group",
+	Check: func(c *Case) *Finding {
+		e, ok := c.meets(refused, loopback, sixOnly)
+		if !ok || c.Route == nil {
+			return nil
+		}
+		bad, all := c.dialled(), c.ends()
+		var f *Finding
+		switch {
+		case bad.state == HopBroken && c.othersAnswer():
+			f = c.finding(Proven, StatusNone, "the server %s of the group %s refuses connections, others answer", c.Backend.address(), c.Route.Target.Group.Name)
+			f = c.listensInstead(f, e)
+		case bad.state == HopAtRisk:
+			n := len(slices.DeleteFunc(slices.Clone(all), func(e end) bool { return e.errno == 0 }))
+			f = c.finding(Proven, StatusNone, "%d of the %d containers of %s refuse connections on port %d", n, len(all), c.Backend.Service.Name, e.port).
+				fix("see why they do not listen").run("docker compose logs %s", c.Backend.Service.Name)
+		default:
+			return nil
+		}
+		f.may = true
+		f.Evidence = bad.evidence
+		return f
 	},
 }
 

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"fmt"
 	"path"
 	"path/filepath"
 	"slices"
@@ -30,23 +31,35 @@ fastcgi_pass php:9000;`,
 		svc, pass := c.Backend.Service, c.Route.Pass
 		asked, _ := askedIn(c.Route.Target.Scheme)
 		p := c.speaks(svc, c.Backend.Port)
+		if heard, ok := c.heard(); c.spoken().state == HopBroken && heard.name != p.name {
+			p = heard
+		} else if told, known := c.toldByLog(); known && !ok && told.name != "" {
+			told.place = p.place
+			p = told
+		}
 		if p.understands(asked) {
 			return nil
 		}
 		f := c.finding(p.sure, mismatchStatus(asked, p.name), "%s speaks %s on port %d, but %s asks in %s",
-			svc.Name, protocolName(p.name), c.Backend.Port, pass.Directive, protocolName(asked)).
-			with(p.source, "%s", p.text)
+			svc.Name, protocolName(p.name), c.Backend.Port, pass.Directive, protocolName(asked))
+		if p.name == other {
+			f.Message = fmt.Sprintf("%s does not speak %s on port %d, which %s asks in", svc.Name, protocolName(asked), c.Backend.Port, pass.Directive)
+		}
+		if p.text != "" {
+			f.with(p.source, "%s", p.text)
+		}
 		if p.name == "http" {
 			f.near(p.place, "what listens there")
 		}
 		return c.passInstead(f, asked, p.name)
 	},
+	Settled: (*Case).spoken,
 }
 
 // mismatchStatus is what nginx answers where two protocols do not fit; a server that answers in one of
 // its own may be understood as an error of the client's, or as garbage.
 func mismatchStatus(asked, spoken string) Status {
-	unread := asked == "http" && (spoken == "fastcgi" || spoken == "uwsgi")
+	unread := asked == "http" && (spoken == "fastcgi" || spoken == "uwsgi") || spoken == other && (asked == "fastcgi" || asked == "grpc")
 	if unread || spoken == "http" && (asked == "fastcgi" || asked == "grpc") {
 		return Status502
 	}
@@ -70,6 +83,10 @@ func (c *Case) passInstead(f *Finding, asked, spoken string) *Finding {
 			paste("include uwsgi_params;\nuwsgi_pass %s;", to)
 	case asked == "grpc":
 		return f.fix("let %s speak HTTP/2 on port %d, or use proxy_pass http://%s;", c.Backend.Service.Name, c.Backend.Port, to)
+	case spoken == "grpc" && asked == "http":
+		return f.fix("use grpc_pass %s;, or let %s speak HTTP/1.1", to, c.Backend.Service.Name)
+	case spoken == other:
+		return f.fix("pass to the port on which %s speaks %s", c.Backend.Service.Name, protocolName(asked))
 	case spoken == "http":
 		whole := proxy.Place{File: pass.Place.File, Line: pass.Place.Line, Column: 1}
 		return f.fix("use proxy_pass http://%s;", to).
@@ -93,6 +110,12 @@ version number)", 502. One with TLS answers a plain request with 400, "The plain
 		}
 		_, asked := askedIn(c.Route.Target.Scheme)
 		p := c.speaks(c.Backend.Service, c.Backend.Port)
+		if heard, ok := c.heard(); c.secured().state == HopBroken && heard.tls != p.tls {
+			p = heard
+		} else if told, known := c.toldByLog(); known && !ok && told.tls != unknownSecurity {
+			told.place = p.place
+			p = told
+		}
 		if p.tls == unknownSecurity {
 			p = byPort(c.Backend.Port)
 		}
@@ -106,6 +129,7 @@ version number)", 502. One with TLS answers a plain request with 400, "The plain
 		f := c.finding(p.sure, status, "%s %s on port %d%s, but the pass begins with %s://", c.Backend.Service.Name, says, c.Backend.Port, p.guess, c.Route.Target.Scheme)
 		return c.schemeFix(f, p)
 	},
+	Settled: (*Case).secured,
 }
 
 // byPort is what a port is kept for.
@@ -131,9 +155,9 @@ func (c *Case) schemeFix(f *Finding, p protocol) *Finding {
 		old, new = old+t.Host, new+t.Host+":"+strconv.Itoa(t.Port)
 	}
 	if p.text != "" {
-		f.with(p.source, "%s", p.text).near(p.place, "what listens there")
+		f.with(p.source, "%s", p.text)
 	}
-	return f.fix("begin the pass with %s", new).
+	return f.near(p.place, "what listens there").fix("begin the pass with %s", new).
 		edit(replaceAt(c.stack.Sources, c.Route.Pass.Place, old, new))
 }
 

@@ -212,13 +212,17 @@ costs seconds.`,
 		if r == nil {
 			return nil
 		}
+		if at = suspects(at, (*Case).lookedUp); len(at) == 0 {
+			return nil
+		}
 		f := c.finding(Likely, StatusNone, "%s are asked in turn, and only %s knows services", strings.Join(r.Addresses, " and "), dockerDNS).
 			near(at[0].Backend.Place, "a pass that is resolved by them").
 			fix("name %s alone, which passes on what it does not know", dockerDNS).
 			edit(replaceAt(c.stack.Sources, r.Place, strings.Join(r.Addresses, " "), dockerDNS))
-		f.Place, f.Routes = r.Place, ids(at)
+		f.Place, f.Routes, f.about = r.Place, ids(at), at[0]
 		return f
 	},
+	Settled: (*Case).lookedUp,
 }
 
 var resolverUnavailable = &Rule{
@@ -243,6 +247,7 @@ resolver_timeout, 30 seconds, 502.`,
 		f.Place = r.Place
 		return f
 	},
+	Settled: (*Case).lookedUp,
 }
 
 // resolving finds the first resolver of a sort that a proxy's routes ask for services of the project,

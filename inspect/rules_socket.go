@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -20,6 +21,9 @@ api: {volumes: ["sockets:/run/app"]}`,
 	Fix: "mount the volume with the socket into both, or pass to a TCP port",
 	Check: func(c *Case) *Finding {
 		socket, own := c.Backend.Socket, c.Proxy.Service
+		if f := c.socketGone(); f != nil {
+			return f
+		}
 		if !path.IsAbs(socket) || !c.Proxy.Stock || c.makesSocket(socket) || slices.ContainsFunc(c.services, func(s *compose.Service) bool { return s.VolumesFrom }) {
 			return nil
 		}
@@ -34,6 +38,51 @@ api: {volumes: ["sockets:/run/app"]}`,
 		}
 		return c.shareSocket(c.finding(Certain, Status502, "%s looks for the socket %s in its own file system, where no other container can put it", own.Name, socket), path.Dir(socket))
 	},
+	Settled: (*Case).socketSeen,
+}
+
+// socketSeen says whether the socket is where nginx looks for it.
+func (c *Case) socketSeen() (s sight) {
+	if c.snap == nil {
+		return s
+	}
+	q, ok := c.socketFile()
+	file, seen := c.snap.Files[q]
+	switch {
+	case !ok || !seen:
+		return s
+	case file == nil:
+		s.state, s.status = HopBroken, Status502
+		s.evidence = []Evidence{{Source: "docker", Text: fmt.Sprintf("there is no %s in %s", q.Path, c.stands().Name)}}
+	case file.Socket:
+		s.state = HopOK
+	}
+	return s
+}
+
+// socketGone reports a socket that is not there although others can put it there.
+func (c *Case) socketGone() *Finding {
+	socket, own := c.Backend.Socket, c.Proxy.Service
+	m := mountOver(own, socket)
+	if c.socketSeen().state != HopBroken || m == nil || m.Source == "" {
+		return nil
+	}
+	var makers []string
+	for _, svc := range c.mounting(m.Source) {
+		if svc != own {
+			makers = append(makers, svc.Name)
+		}
+	}
+	if m.Type == "volume" && len(makers) == 0 && !m.Outside {
+		return nil // which its own words say better
+	}
+	f := c.finding(Proven, Status502, "%s finds no socket %s: nothing has made it where %s is mounted", own.Name, socket, m.Source).
+		near(m.Place, "the %s of %s", m.Type, own.Name).
+		fix("let the app make its socket in the directory that both mount")
+	if len(makers) > 0 {
+		f.fix("let %s make its socket there; docker compose logs %[1]s may say why it has not", listed(makers))
+	}
+	return f
 }
 
 // shareSocket offers the volume in which another service has the directory of the socket; without one, a

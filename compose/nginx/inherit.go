@@ -65,6 +65,7 @@ type settings struct {
 	sent, forgotten []proxy.Param
 	version         string
 	timeouts        proxy.Timeouts // 0: not set
+	tls             proxy.TLS
 }
 
 // in is what holds inside a block, by its directives with that prefix. One header or parameter there
@@ -108,6 +109,25 @@ func (s *settings) set(name string, n *node) bool {
 		s.timeouts.Read = duration(n.Args[0])
 	case "timeout": // of stream
 		s.timeouts.Send, s.timeouts.Read = duration(n.Args[0]), duration(n.Args[0])
+	default:
+		return s.setTLS(name, n)
+	}
+	return true
+}
+
+// setTLS is set for what concerns TLS. What has a variable in it is only known when a request comes.
+func (s *settings) setTLS(name string, n *node) bool {
+	switch value, on := n.Args[0], strings.EqualFold(n.Args[0], "on"); name {
+	case "ssl_server_name":
+		s.tls.SendsName = on
+	case "ssl_name":
+		s.tls.Name = value
+	case "ssl_verify":
+		s.tls.Verifies = on
+	case "ssl_trusted_certificate":
+		s.tls.Trusted = value
+	case "ssl_certificate":
+		s.tls.Certificate = value
 	default:
 		return false
 	}

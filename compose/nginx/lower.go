@@ -99,11 +99,11 @@ func resolverIn(nodes []*node, inherited *proxy.Resolver) *proxy.Resolver {
 		switch {
 		case strings.ContainsAny(arg, "$") || placeholder(arg) != "":
 			r.Variable = true
-			r.Addresses = append(r.Addresses, arg)
+			r.Addresses, r.Servers = append(r.Addresses, arg), append(r.Servers, arg)
 		case key == "valid":
 			r.Valid = value
 		case !isOption:
-			r.Addresses = append(r.Addresses, withoutPort(arg))
+			r.Addresses, r.Servers = append(r.Addresses, withoutPort(arg)), append(r.Servers, arg)
 		}
 	}
 	return r

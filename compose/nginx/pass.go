@@ -48,7 +48,7 @@ func (l *lowerer) pass(passes []*proxy.Pass, u *upstreams, n *node, around *scop
 	p := &proxy.Pass{
 		Place: n.place(0), Order: n.Order, Directive: n.Name, Value: n.Args[0], Within: within,
 		Variable: strings.Contains(n.Args[0], "$"), Resolver: around.resolver, Root: around.root, Auth: around.auth,
-		Sent: under.sent, Forgotten: under.forgotten, Timeouts: under.effective(u.stream),
+		Sent: under.sent, Forgotten: under.forgotten, Timeouts: under.effective(u.stream), TLS: under.tls,
 	}
 	if n.Name == "proxy_pass" && !u.stream {
 		p.HTTPVersion = cmp.Or(under.version, l.httpVersion)

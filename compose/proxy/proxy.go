@@ -16,6 +16,7 @@ type Place struct {
 	File   string // relative to the project directory, with forward slashes
 	Line   int    // from 1; 0: the file as a whole
 	Column int    // from 1, in characters; 0: the line as a whole
+	Inside string // nowhere, but here in a container: /etc/nginx/conf.d/default.conf:5
 }
 
 // Known says whether the place is in one of the project's files.
@@ -29,6 +30,7 @@ type Config struct {
 	Directives []*Directive // of the http block itself, in order, without servers and groups
 	Faults     []Fault      // what the proxy refuses to start with, in the order it meets them
 	Unchecked  []Unchecked  // what it loads but could not be read here
+	Unread     []string     // container paths, and patterns of them, of files among that
 }
 
 // Complete says whether everything that the proxy loads was read. Where it was not, the absence
@@ -40,10 +42,25 @@ type File struct {
 	Path string // in the container
 	Name string // as in Place.File; empty for a file of the image
 
+	Origin  Origin
+	Source  string    // host path of the file of that name; empty: it is none of its own
+	Changed time.Time // when that was last written; zero: not known
+	Linked  bool      // the source of the mount that brings it is a symbolic link
+
 	Lost    []string // variables of nginx's own that its rendering has replaced, without their $
 	Emptied bool     // a command of the start wrote it while it was reading it, so that nothing is left
 	Eaten   []Use    // variables that were meant for nginx, or for what fills it in, and that Compose filled in
 }
+
+// Origin is how a file of the configuration comes to be in the container.
+type Origin int
+
+const (
+	OfImage Origin = iota // the image brings it, or nobody knows
+	Mounted               // a mount brings a file of the project
+	Copied                // a Dockerfile copies a file of the project, and leaves it as it is
+	Made                  // a file of the project is what the start of the container makes it of
+)
 
 // Use is a use of a variable.
 type Use struct {
@@ -159,6 +176,17 @@ type Pass struct {
 	Timeouts    Timeouts
 	Root        string // the directory of files around it, as written; empty: the image's, or an alias
 	Auth        string // the path that is asked first whether a request may pass; empty: none
+	TLS         TLS    // how it begins a connection where its scheme says TLS
+}
+
+// TLS is how a pass begins a connection with TLS, as written. Paths are the container's.
+type TLS struct {
+	SendsName   bool   // the upstream is told which name is meant (SNI)
+	Name        string // that name, and the one that the certificate must have; empty: the host of the pass
+	Verifies    bool   // the certificate must be trusted, and have the name
+	Trusted     string // the file with the certificates that are trusted; empty: none
+	TrustedText string // what it holds, as PEM; empty: not known
+	Certificate string // the pass's own, which the upstream may insist on; empty: none
 }
 
 // Param is a header or parameter that a pass sends.
@@ -236,6 +264,7 @@ type Peer struct {
 type Resolver struct {
 	Place     Place
 	Addresses []string // as written, without ports: "127.0.0.11"
+	Servers   []string // the same with the ports that are written: "10.0.0.2:5353"
 	Valid     string   // of valid=; empty: the TTL of the answer
 	Variable  bool     // an address contains a variable or placeholder
 }

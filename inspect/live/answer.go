@@ -43,8 +43,14 @@ func (d *daemon) answer(ctx context.Context, stack *compose.Stack, q inspect.Que
 		n, err := d.network(ctx, q.Of)
 		return func(s *inspect.Snapshot) { s.Networks[q.Of] = n }, err
 	case inspect.AskLog:
-		lines, err := d.log(ctx, q.Of)
+		lines, err := d.log(ctx, q.Of, q.Most)
 		return func(s *inspect.Snapshot) { s.Logs[q.Of] = lines }, err
+	case inspect.AskTail:
+		lines, err := d.tail(ctx, q)
+		return func(s *inspect.Snapshot) { s.Tails[q] = lines }, err
+	case inspect.AskProcesses:
+		all, err := d.processes(ctx, q.Of)
+		return func(s *inspect.Snapshot) { s.Processes[q.Of] = all }, err
 	}
 	return nil, fmt.Errorf("nothing answers a question of kind %q", q.Kind)
 }
@@ -97,6 +103,8 @@ func (d *daemon) container(ctx context.Context, id string) (*inspect.Container, 
 		NetworkMode: clean(string(seen.HostConfig.NetworkMode)),
 		Endpoints:   endpoints(seen, d.givesNames()),
 	}
+	c.Made = made(seen)
+	d.notice(seen)
 	setState(c, seen.State)
 	if labels := seen.Config.Labels; labels[labelHash] != "" {
 		c.Project = clean(labels[labelProject])
