@@ -469,7 +469,7 @@ func (p *play) compare(asked map[string]string) {
 var otherMain = regexp.MustCompile(`nginx.* -[cp]`)
 
 // behind are rules whose point it is that nginx has another configuration than the files.
-var behind = []string{"config-mount-stale", "config-not-reloaded", "config-image-stale"}
+var behind = []string{"config-mount-stale", "config-reload-failed", "config-not-reloaded", "config-image-stale"}
 
 // loads holds what was read from the files against what nginx prints of its configuration: in the
 // container that runs, else in one of its own, with what the other lacks to start. What the daemon alone

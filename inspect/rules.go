@@ -24,6 +24,7 @@ var rules = []*Rule{
 	configNotLoaded,
 	defaultConfShadows,
 	configMountStale,
+	configReloadFailed,
 	configNotReloaded,
 	configImageStale,
 	containerOlderThanProject,
@@ -63,6 +64,7 @@ var rules = []*Rule{
 	resolverUnavailable,
 	upstreamGeneratedName,
 	upstreamIsHostAddress,
+	upstreamAddressStale,
 	upstreamNameHijacked,
 	upstreamNameAmbiguous,
 	upstreamIsContainerAddress,
@@ -87,7 +89,14 @@ var rules = []*Rule{
 	hostHeaderRewritten,
 	passPathSurprise,
 	// response
+	proxyOutOfConnections,
+	proxyOutOfFiles,
+	upstreamTimeout,
+	upstreamClosedEarly,
+	responseHeaderTooBig,
+	responseInvalid,
 	upstreamBacklogFull,
+	upstreamAnswered502,
 }
 
 // rulesByHop are the rules of each hop and scope, in their order.
