@@ -35,9 +35,11 @@ Which project (as for docker compose):
 What to check:
       --proxy SERVICE          this proxy only (repeatable)
       --live MODE              ask the Docker daemon: auto, off, require (auto)
+      --probe MODE             try names and ports from where nginx stands, in a
+                               container made for that: auto, off, require (auto)
       --since TIME             what logs say counts from then on, as for docker
                                logs: a duration like 30m, or a time (15m)
-      --timeout DURATION       how long the daemon may take in all (10s)
+      --timeout DURATION       how long daemon and probe may take in all (10s)
       --ignore RULE[=SUBJECT]  not this rule, at all or for a service, host or
                                route; * in SUBJECT matches anything (repeatable)
 
@@ -75,6 +77,7 @@ const (
 	listRules
 	showHelp
 	showVersion
+	runProbe // in a helper container; not for users
 )
 
 // never is a threshold that no finding reaches.
@@ -88,6 +91,7 @@ type request struct {
 	project compose.Options
 	live    string // auto, off, require
 	since   string
+	probe   string // auto, off, require
 	timeout time.Duration
 	ignore  []inspect.Ignore
 	outputs []output
@@ -101,6 +105,7 @@ type flags struct {
 	project compose.Options
 	live    string
 	since   string
+	probe   string
 	timeout time.Duration
 	ignore  []string
 	formats []string
@@ -125,6 +130,7 @@ func (f *flags) set() *pflag.FlagSet {
 	s.StringArrayVar(&f.project.Proxies, "proxy", nil, "")
 	s.StringVar(&f.live, "live", "auto", "")
 	s.StringVar(&f.since, "since", "15m", "")
+	s.StringVar(&f.probe, "probe", "auto", "")
 	s.DurationVar(&f.timeout, "timeout", 10*time.Second, "")
 	s.StringArrayVar(&f.ignore, "ignore", nil, "")
 	s.StringArrayVar(&f.formats, "format", nil, "")
@@ -163,6 +169,8 @@ func parse(args []string) (*request, error) {
 		return parseExplain(set)
 	case "rules":
 		return &request{command: listRules}, alone(set, 1)
+	case "probe":
+		return &request{command: runProbe}, alone(set, 1)
 	}
 	return f.diagnosis(set.Args())
 }
@@ -194,7 +202,7 @@ func alone(set *pflag.FlagSet, n int) error {
 
 // diagnosis reads the command line of a diagnosis.
 func (f *flags) diagnosis(args []string) (*request, error) {
-	r := &request{project: f.project, live: f.live, since: f.since, timeout: f.timeout, color: f.color}
+	r := &request{project: f.project, live: f.live, since: f.since, probe: f.probe, timeout: f.timeout, color: f.color}
 	r.style = report.Options{Verbose: f.verbose, Quiet: f.quiet, Version: version}
 	err := f.check()
 	if err != nil {
@@ -219,6 +227,7 @@ func (f *flags) check() error {
 		of          []string
 	}{
 		{"live", f.live, []string{"auto", "off", "require"}},
+		{"probe", f.probe, []string{"auto", "off", "require"}},
 		{"color", f.color, []string{"auto", "always", "never"}},
 		{"show", f.show, severities},
 		{"fail-on", f.failOn, append(severities, "never")},
@@ -236,6 +245,8 @@ func (f *flags) check() error {
 		return wrong("a duration like 10s or 1m", "--timeout is %s, but must be more than nothing", f.timeout)
 	case f.quiet && f.verbose:
 		return wrong("leave out one of them", "--quiet and --verbose contradict each other")
+	case f.live == "off" && f.probe == "require":
+		return wrong("leave out one of them", "--live off and --probe require contradict each other")
 	}
 	return nil
 }

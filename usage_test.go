@@ -41,6 +41,8 @@ var uses = map[string]useTest{
 	"--live":                    {"", "--live off $DIR", exitOK, "from the files alone"},
 	"--live, required":          {"", "--live require $DIR", exitError, "no Docker daemon"},
 	"--since":                   {"", "--since 1h $DIR", exitOK, "from-the-directory: "},
+	"--probe":                   {"", "--probe off $DIR", exitOK, "from-the-directory: "},
+	"--probe, required":         {"", "--probe require $DIR", exitError, "no Docker daemon"},
 	"--timeout":                 {"", "--timeout 1ms $DIR", exitOK, "from-the-directory: "},
 	"--ignore":                  {"", "--ignore upstream-host-unknown=nope --profile full $DIR", exitOK, ""},
 	"--ignore, *":               {"", "--ignore *=n*e --profile full $DIR", exitOK, ""},

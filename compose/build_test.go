@@ -2,6 +2,7 @@ package compose
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -85,6 +86,30 @@ func TestBuild(t *testing.T) {
 			got = "stock"
 		}
 		if got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// BuildKit takes a Dockerfile in lower case where there is no other.
+func TestDockerfileInLowerCase(t *testing.T) {
+	const base, copied = "ctx/sub/", "FROM nginx\nCOPY app.conf "
+	for name, test := range map[string]struct {
+		files         map[string]string
+		options, want string
+	}{
+		"alone":          {map[string]string{"ctx/dockerfile": copied + app}, "", "app"},
+		"beside another": {map[string]string{"ctx/dockerfile": copied + app, "ctx/Dockerfile": "FROM nginx"}, "", "none"},
+		"elsewhere":      {map[string]string{base + "dockerfile": copied + app}, ", dockerfile: sub/Dockerfile", "app"},
+		"by its name":    {map[string]string{base + "dockerfile": copied + app}, ", dockerfile: sub/dockerfile", "app"},
+		"another name":   {map[string]string{"ctx/dockerfile": copied + app}, ", dockerfile: Dockerfile.prod", "unknown"},
+		"none":           {map[string]string{base + "dockerfile": copied + app}, "", "unknown"},
+	} {
+		all := compose("services:\n  edge:\n    build: {context: ./ctx" + test.options + "}\n")
+		maps.Copy(all, test.files)
+		all["ctx/app.conf"] = "app"
+		s := load(t, all)
+		if got := opened(s.container(s.Services["edge"]), app); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}

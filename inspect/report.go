@@ -39,6 +39,7 @@ type Live struct {
 	State  LiveState
 	Daemon Daemon
 	Note   string // one sentence: what is missing and the remedy; empty if nothing is
+	Probe  Probe
 }
 
 // Hop is one of the eight steps of a route, in the order in which causes explain each other.

@@ -70,7 +70,7 @@ func placeText(at proxy.Place) string {
 func (p *page) verdict(r *inspect.Report) {
 	p.put(bold, r.Project.Name+": ")
 	p.put(verdictStyle(r.Verdict), sentence(r))
-	p.line(plain, " ("+mode(r.Live.State)+")")
+	p.line(plain, " ("+mode(r.Live)+")")
 }
 
 // sentence says what is wrong with the project as a whole.
@@ -180,11 +180,14 @@ func countRoutes(r *inspect.Report, v inspect.Verdict) int {
 }
 
 // mode says what the verdict rests on.
-func mode(state inspect.LiveState) string {
-	switch state {
-	case inspect.LiveInspected:
+func mode(live inspect.Live) string {
+	probed := live.Probe.State == inspect.ProbeDone || live.Probe.State == inspect.ProbePartial
+	switch {
+	case live.State == inspect.LiveInspected && probed:
+		return "with the daemon and a probe"
+	case live.State == inspect.LiveInspected:
 		return "with the daemon"
-	case inspect.LivePartial:
+	case live.State == inspect.LivePartial:
 		return "with the daemon, in part"
 	}
 	return "from the files alone"
@@ -210,7 +213,7 @@ func (p *page) findings(r *inspect.Report) {
 
 // unchecked writes what was not looked at, and how to have it looked at.
 func (p *page) unchecked(r *inspect.Report) {
-	all := append(daemonUnchecked(r.Live), r.Unchecked...)
+	all := slices.Concat(daemonUnchecked(r.Live), probeUnchecked(r.Live.Probe), r.Unchecked)
 	if len(all) == 0 {
 		return
 	}
@@ -235,6 +238,14 @@ func daemonUnchecked(l inspect.Live) []proxy.Unchecked {
 		what = "some of " + what
 	}
 	return []proxy.Unchecked{{What: what, Why: cmp.Or(l.Note, defaultNote(l.State))}}
+}
+
+// probeUnchecked says what is inferred and not proven, and how to get proof.
+func probeUnchecked(p inspect.Probe) []proxy.Unchecked {
+	if p.Why == "" {
+		return nil
+	}
+	return []proxy.Unchecked{{What: "what nginx would meet (names, ports, protocols), tried from where it stands", Why: joined(p.Why, p.Remedy)}}
 }
 
 // defaultNote is the remedy where the report brings none.
