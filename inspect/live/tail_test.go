@@ -1,14 +1,18 @@
 package live
 
 import (
+	"archive/tar"
+	"bytes"
+	"encoding/base64"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
@@ -109,10 +113,9 @@ func TestReadEnd(t *testing.T) {
 	}
 	link(filepath.Join(outside, "secret"), "out")
 	link("error.log", "within")
-	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]int{"error.log": 8, "within": 8, "large": maxTail, "out": -1, "pipe": -1, "": -1, "none": -1} {
+	link("/dev/stderr", "output")
+	pipe(t, filepath.Join(dir, "pipe"))
+	for name, want := range map[string]int{"error.log": 8, "within": 8, "output": 0, "large": maxTail, "out": -1, "pipe": -1, "": -1, "none": -1} {
 		raw, err := readEnd(dir, name)
 		if got := len(raw); err == nil != (want >= 0) || err == nil && got != want {
 			t.Errorf("%q: %d bytes, %v; want %d", name, got, err, want)
@@ -120,5 +123,69 @@ func TestReadEnd(t *testing.T) {
 	}
 	if raw, err := readEnd(filepath.Join(dir, "error.log"), ""); err != nil || string(raw) != "one\ntwo\n" {
 		t.Errorf("a mounted file: %q, %v", raw, err)
+	}
+}
+
+// tarOf is an archive of one file.
+func tarOf(name, text string) string {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(text)), Typeflag: tar.TypeReg})
+	io.WriteString(w, text)
+	w.Close()
+	return b.String()
+}
+
+// A log in a volume comes by the archive API, if it is not too large.
+func TestTailOfAVolume(t *testing.T) {
+	const volume = `{"Id": "aaa", "State": {}, "Config": {}, "HostConfig": {}, "NetworkSettings": {}, "Mounts": [{"Type": "volume", "Source": "/var/lib/docker/volumes/x/_data", "Destination": "/var/log/nginx"}]}`
+	const bind = `{"Id": "aaa", "State": {}, "Config": {}, "HostConfig": {}, "NetworkSettings": {}, "Mounts": [{"Type": "bind", "Source": "/nowhere/log", "Destination": "/var/log/nginx"}]}`
+	for name, test := range map[string]struct {
+		container, stat string
+		want            []string
+		failed          string
+	}{
+		"a file":        {volume, `{"name": "error.log", "size": 8, "mode": 420}`, []string{"one", "two"}, ""},
+		"the output":    {volume, `{"name": "error.log", "size": 8, "mode": 134218239, "linkTarget": "/proc/self/fd/2"}`, []string{}, ""},
+		"too large":     {volume, `{"name": "error.log", "size": 1000000000, "mode": 420}`, nil, "953 MB"},
+		"a directory":   {volume, `{"name": "error.log", "size": 8, "mode": 2147484141}`, nil, "no regular file"},
+		"not there":     {volume, ``, nil, ""},
+		"on their side": {bind, `{"name": "error.log", "size": 8, "mode": 420}`, nil, "/nowhere/log"},
+	} {
+		e := startEngine(t, map[string]http.HandlerFunc{
+			"/containers/json":     text(`[{"Id": "aaa"}]`),
+			"/containers/aaa/json": text(test.container),
+			"/containers/aaa/archive": func(w http.ResponseWriter, r *http.Request) {
+				if test.stat == "" {
+					status(404, "no such file")(w, r)
+					return
+				}
+				w.Header().Set("X-Docker-Container-Path-Stat", base64.StdEncoding.EncodeToString([]byte(test.stat)))
+				if r.Method == http.MethodGet {
+					fmt.Fprint(w, tarOf("error.log", "one\ntwo\n"))
+				}
+			},
+		})
+		q := inspect.Question{Kind: inspect.AskTail, Of: "aaa", Path: "/var/log/nginx/error.log"}
+		snap, err := observeWith(t, e.env(), func(stack *compose.Stack, snap *inspect.Snapshot) []inspect.Question {
+			_, known := snap.Tails[q]
+			switch {
+			case snap.Project == nil:
+				return askProject(stack, snap)
+			case known || snap.Failed[q] != "":
+				return nil
+			}
+			return []inspect.Question{q}
+		}, shop)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, l := range snap.Tails[q] {
+			got = append(got, l.Text)
+		}
+		if !slices.Equal(got, test.want) || (snap.Tails[q] == nil) != (test.want == nil) || !strings.Contains(snap.Failed[q], test.failed) || (snap.Failed[q] == "") != (test.failed == "") {
+			t.Errorf("%s: got %q, failed %q", name, got, snap.Failed[q])
+		}
 	}
 }
