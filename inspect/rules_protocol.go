@@ -33,7 +33,7 @@ fastcgi_pass php:9000;`,
 		p := c.speaks(svc, c.Backend.Port)
 		if heard, ok := c.heard(); c.spoken().state == HopBroken && heard.name != p.name {
 			p = heard
-		} else if told, known := c.toldByLog(); known && !ok && told.name != "" {
+		} else if told, known := c.toldByLog(); known && c.talk().Speaks == "" && told.name != "" {
 			told.place = p.place
 			p = told
 		}
@@ -116,7 +116,7 @@ version number)", 502. One with TLS answers a plain request with 400, "The plain
 		p := c.speaks(c.Backend.Service, c.Backend.Port)
 		if heard, ok := c.heard(); c.secured().state == HopBroken && heard.tls != p.tls {
 			p = heard
-		} else if told, known := c.toldByLog(); known && !ok && told.tls != unknownSecurity {
+		} else if told, known := c.toldByLog(); known && c.talk().Speaks == "" && told.tls != unknownSecurity {
 			told.place = p.place
 			p = told
 		}

@@ -45,9 +45,6 @@ func (d *daemon) answer(ctx context.Context, stack *compose.Stack, q inspect.Que
 	case inspect.AskLog:
 		lines, err := d.log(ctx, q.Of, q.Most)
 		return func(s *inspect.Snapshot) { s.Logs[q.Of] = lines }, err
-	case inspect.AskTail:
-		lines, err := d.tail(ctx, q)
-		return func(s *inspect.Snapshot) { s.Tails[q] = lines }, err
 	case inspect.AskProcesses:
 		all, err := d.processes(ctx, q.Of)
 		return func(s *inspect.Snapshot) { s.Processes[q.Of] = all }, err

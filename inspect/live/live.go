@@ -133,7 +133,7 @@ func (d *daemon) fill(ctx context.Context, snap *inspect.Snapshot, stack *compos
 	for i, q := range questions {
 		a := &answers[i]
 		a.Question = q
-		if q.Kind == inspect.AskFile {
+		if q.Kind == inspect.AskFile || q.Kind == inspect.AskTail {
 			continue
 		}
 		if q.Probed() {
