@@ -68,9 +68,6 @@ func (a *asking) aboutProject() {
 // aboutDisk asks what runs, where that may be something else than what is on disk.
 func (a *asking) aboutDisk() {}
 
-// aboutMemory asks what the containers use, and what was killed.
-func (a *asking) aboutMemory() {}
-
 // proxyNetworks are the networks that a proxy is on, by the files and by the daemon, and every
 // external one: a project whose external network is missing does not start.
 func proxyNetworks(stack *compose.Stack, snap *Snapshot) (names []string) {

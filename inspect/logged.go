@@ -142,7 +142,10 @@ func (c *Case) fromLog(failures []*failure, status Status, format string, args .
 	if t != failing {
 		f.Severity, f.Status, f.may = Warning, StatusNone, true
 	}
-	return c.withLog(f, failures)
+	if c.withLog(f, failures); slices.Contains(suffering, failures[len(failures)-1].Kind) {
+		c.withLimit(f)
+	}
+	return f
 }
 
 // withLog adds failures to the evidence of a finding, the most frequent ones counted.

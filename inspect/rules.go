@@ -92,6 +92,7 @@ var rules = []*Rule{
 	responseHeaderTooBig,
 	responseInvalid,
 	upstreamBacklogFull,
+	upstreamNearLimits,
 	upstreamAnswered502,
 }
 
