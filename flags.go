@@ -35,9 +35,11 @@ Which project (as for docker compose):
 What to check:
       --proxy SERVICE          this proxy only (repeatable)
       --live MODE              ask the Docker daemon: auto, off, require (auto)
+      --probe MODE             try names and ports from where nginx stands, in a
+                               container made for that: auto, off, require (auto)
       --since TIME             what logs say counts from then on, as for docker
-                               logs: a duration like 30m, or a time (15m)
-      --timeout DURATION       how long the daemon may take in all (10s)
+                                logs: a duration like 30m, or a time (15m)
+      --timeout DURATION       how long daemon and probe may take in all (10s)
       --ignore RULE[=SUBJECT]  not this rule, at all or for a service, host or
                                route; * in SUBJECT matches anything (repeatable)
 
@@ -81,6 +83,7 @@ const (
 	listRules
 	showHelp
 	showVersion
+	runProbe // in a helper container; not for users
 )
 
 // never is a threshold that no finding reaches.
@@ -93,6 +96,7 @@ type request struct {
 	rule    *inspect.Rule // to explain
 	project compose.Options
 	live    string // auto, off, require
+	probe   string // auto, off, require
 	since   string
 	timeout time.Duration
 	ignore  []inspect.Ignore
@@ -108,6 +112,7 @@ type request struct {
 type flags struct {
 	project compose.Options
 	live    string
+	probe   string
 	since   string
 	timeout time.Duration
 	ignore  []string
@@ -134,6 +139,7 @@ func (f *flags) set() *pflag.FlagSet {
 	s.StringArrayVar(&f.project.EnvFiles, "env-file", nil, "")
 	s.StringArrayVar(&f.project.Proxies, "proxy", nil, "")
 	s.StringVar(&f.live, "live", "auto", "")
+	s.StringVar(&f.probe, "probe", "auto", "")
 	s.StringVar(&f.since, "since", "15m", "")
 	s.DurationVar(&f.timeout, "timeout", 10*time.Second, "")
 	s.StringArrayVar(&f.ignore, "ignore", nil, "")
@@ -175,6 +181,8 @@ func parse(args []string) (*request, error) {
 		return parseExplain(set)
 	case "rules":
 		return &request{command: listRules}, alone(set, 1)
+	case "probe":
+		return &request{command: runProbe}, alone(set, 1)
 	}
 	for _, name := range []string{"record", "replay"} {
 		if set.Changed(name) && set.Lookup(name).Value.String() == "" {
@@ -230,7 +238,9 @@ func alone(set *pflag.FlagSet, n int) error {
 
 // diagnosis reads the command line of a diagnosis.
 func (f *flags) diagnosis(args []string) (*request, error) {
-	r := &request{project: f.project, live: f.live, since: f.since, timeout: f.timeout, color: f.color, record: f.record, replay: f.replay}
+	r := &request{
+		project: f.project, live: f.live, probe: f.probe, since: f.since, timeout: f.timeout, color: f.color, record: f.record, replay: f.replay,
+	}
 	r.style = report.Options{Verbose: f.verbose, Quiet: f.quiet, Version: version}
 	err := f.check()
 	if err != nil {
@@ -258,6 +268,7 @@ func (f *flags) check() error {
 		of          []string
 	}{
 		{"live", f.live, []string{"auto", "off", "require"}},
+		{"probe", f.probe, []string{"auto", "off", "require"}},
 		{"color", f.color, []string{"auto", "always", "never"}},
 		{"show", f.show, severities},
 		{"fail-on", f.failOn, append(severities, "never")},
@@ -277,6 +288,8 @@ func (f *flags) check() error {
 		return wrong("--record FILE", "--record writes to a file: the report goes to standard output")
 	case f.quiet && f.verbose:
 		return wrong("leave out one of them", "--quiet and --verbose contradict each other")
+	case f.live == "off" && f.probe == "require":
+		return wrong("leave out one of them", "--live off and --probe require contradict each other")
 	}
 	return nil
 }

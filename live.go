@@ -12,15 +12,16 @@ import (
 	"why502/inspect/live"
 )
 
-// observe asks the daemon, as far as --live wants it asked. Where it does not answer, or knows nothing
-// of the project, the verdict is one from the files; that is an error only where it is required.
+// observe asks the daemon, as far as --live and --probe want it asked. Where it does not answer, or knows
+// nothing of the project, the verdict is one from the files; that is an error only where one of them is
+// required.
 func observe(ctx context.Context, ask *request, env []string, stack *compose.Stack) (*inspect.Snapshot, inspect.Live, error) {
 	if ask.live == "off" {
 		return nil, inspect.Live{State: inspect.LiveOff}, nil
 	}
 	limited, cancel := context.WithTimeout(ctx, ask.timeout)
 	defer cancel()
-	snap, err := live.Observe(limited, live.Options{Env: env, Since: ask.since}, stack)
+	snap, err := live.Observe(limited, live.Options{Env: env, Means: inspect.Means{Probe: ask.probe != "off"}, Since: ask.since}, stack)
 	if ctx.Err() != nil { // interrupted, which is no answer of the daemon's
 		return nil, inspect.Live{}, ctx.Err()
 	}
@@ -29,9 +30,10 @@ func observe(ctx context.Context, ask *request, env []string, stack *compose.Sta
 		state, err = liveState(snap, stack.Name)
 	}
 	if err == nil {
-		return snap, state, nil
+		state.Probe, err = probeState(snap.Probe, ask.probe)
+		return snap, state, err
 	}
-	if ask.live == "require" {
+	if ask.live == "require" || ask.probe == "require" {
 		return nil, state, err
 	}
 	state.Note = oneLine(err.Error())
@@ -41,17 +43,30 @@ func observe(ctx context.Context, ask *request, env []string, stack *compose.Sta
 	return snap, state, nil // without containers, what it says of networks still counts
 }
 
+// probeState says what became of the probe. That it could not be had is an error where it is required.
+func probeState(found inspect.Probe, wanted string) (inspect.Probe, error) {
+	switch {
+	case wanted == "off":
+		return inspect.Probe{State: inspect.ProbeOff, Why: "the probe was not wanted", Remedy: "run without --probe off to have it tried"}, nil
+	case wanted == "require" && found.State == inspect.ProbeUnavailable:
+		return found, wrong(found.Remedy, "%s", found.Why)
+	}
+	return found, nil
+}
+
 // liveState says how much the daemon had to say. That it knows nothing of the project is an error.
 func liveState(snap *inspect.Snapshot, project string) (inspect.Live, error) {
 	state := inspect.Live{State: inspect.LiveInspected, Daemon: snap.Daemon}
-	switch {
-	case len(snap.Project) == 0:
+	if len(snap.Project) == 0 {
 		state.State = inspect.LiveNoContainers
 		return state, wrong("start it with docker compose up -d; if it runs under another name, give that with -p",
 			"the Docker daemon at %s has no containers of the project %q", snap.Daemon.Endpoint, project)
-	case len(snap.Failed) > 0:
+	}
+	failed := maps.Clone(snap.Failed)
+	maps.DeleteFunc(failed, func(q inspect.Question, _ string) bool { return q.Probed() }) // which is the probe's state
+	if len(failed) > 0 {
 		state.State = inspect.LivePartial
-		state.Note = failedNote(snap.Failed)
+		state.Note = failedNote(failed)
 	}
 	return state, nil
 }

@@ -21,6 +21,7 @@ import (
 
 	"why502/compose"
 	"why502/inspect"
+	"why502/inspect/probe"
 	"why502/inspect/recording"
 	"why502/report"
 )
@@ -31,7 +32,7 @@ const version = "0.1.0"
 const (
 	exitOK    = 0 // no finding at or above --fail-on
 	exitFound = 1 // findings at or above it
-	exitError = 2 // wrong use, a project that cannot be read or has no proxy, or a daemon that was required and did not answer
+	exitError = 2 // wrong use, a project that cannot be read or has no proxy, or a daemon or a probe that was required and did not answer
 )
 
 func main() {
@@ -82,8 +83,18 @@ func (p *program) run(ctx context.Context, args []string) (int, error) {
 		return exitOK, p.print(func(w io.Writer) error { return report.Explain(w, ask.rule) })
 	case listRules:
 		return exitOK, p.print(func(w io.Writer) error { return report.RuleList(w, inspect.Rules()) })
+	case runProbe:
+		return exitOK, p.probe(ctx)
 	}
 	return p.diagnose(ctx, ask)
+}
+
+// probe is what the program does in a helper container.
+func (p *program) probe(ctx context.Context) error {
+	if isTerminal(p.stdin) {
+		return wrong("if it is a directory: why502 ./probe", "probe is what why502 runs in a container of its own")
+	}
+	return probe.Run(ctx, p.stdin, p.stdout)
 }
 
 // diagnose reads the project, asks the daemon, judges, and writes the report.

@@ -145,6 +145,9 @@ func TestWrongUse(t *testing.T) {
 		"output for two":          {"--format json --format text -o a", "--output is for one format", "own file"},
 		"output for a file":       {"--format json=a -o b", "--output is for one format", "own file"},
 		"live":                    {"--live of", `--live is "of", but can be auto, off or require`, "did you mean --live off?"},
+		"probe":                   {"--probe no", `--probe is "no", but can be auto, off or require`, ""},
+		"probe without a daemon":  {"--live off --probe require", "--live off and --probe require contradict each other", "leave out one"},
+		"probe with flags":        {"probe --probe off", `probe does not go with "--probe"`, "why502 ./probe"},
 		"fail-on":                 {"--fail-on warn", `--fail-on is "warn", but can be note, warning, error or never`, ""},
 		"failure-threshold":       {"--failure-threshold erorr", `--fail-on is "erorr"`, "did you mean --fail-on error?"},
 		"show":                    {"--show never", `--show is "never", but can be note, warning or error`, ""},
@@ -212,7 +215,7 @@ func TestUsage(t *testing.T) {
 func TestParse(t *testing.T) {
 	args := []string{
 		"-f", "a.yaml", "--file", "-", "-p", "shop", "--project-directory", "d", "--profile", "x", "--profile", "y",
-		"--env-file", "e", "--proxy", "edge", "--live", "require", "--since", "2h", "--timeout", "3s", "--ignore", "*=api", "--format=json=out,1.json",
+		"--env-file", "e", "--proxy", "edge", "--live", "require", "--probe", "off", "--since", "2h", "--timeout", "3s", "--ignore", "*=api", "--format=json=out,1.json",
 		"--format", "text", "--fail-on", "never", "--show", "warning", "--color=always", "-v", "dir",
 	}
 	r, err := parse(args)
@@ -227,7 +230,7 @@ func TestParse(t *testing.T) {
 		"profiles":  slices.Equal(p.Profiles, []string{"x", "y"}),
 		"env files": slices.Equal(p.EnvFiles, []string{"e"}),
 		"proxies":   slices.Equal(p.Proxies, []string{"edge"}),
-		"live":      r.live == "require" && r.since == "2h" && r.timeout == 3*time.Second,
+		"live":      r.live == "require" && r.probe == "off" && r.since == "2h" && r.timeout == 3*time.Second,
 		"ignore":    slices.Equal(r.ignore, []inspect.Ignore{{Rule: "*", Subject: "api"}}),
 		"outputs":   len(r.outputs) == 2 && r.outputs[0].file == "out,1.json" && r.outputs[1].file == "",
 		"fail-on":   r.failOn == never,
@@ -245,7 +248,7 @@ func TestParseDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.command != diagnose || r.project.Directory != "" || r.live != "auto" || r.since != "15m" || r.timeout != 10*time.Second ||
+	if r.command != diagnose || r.project.Directory != "" || r.live != "auto" || r.probe != "auto" || r.since != "15m" || r.timeout != 10*time.Second ||
 		r.failOn != inspect.Error || r.style.Show != inspect.Note || len(r.outputs) != 1 || r.outputs[0].format.Name != "text" {
 		t.Errorf("%+v", r)
 	}
@@ -382,6 +385,10 @@ func TestLiveState(t *testing.T) {
 		{Kind: inspect.AskLog, Of: "b"}:       "too slow",
 		{Kind: inspect.AskContainer, Of: "a"}: "gone",
 	}
+	unproven := &inspect.Snapshot{Project: []string{"a"}, Failed: map[inspect.Question]string{{Kind: inspect.AskCall, Of: "a"}: "gone"}}
+	if got, err := liveState(unproven, "shop"); err != nil || got.State != inspect.LiveInspected || got.Note != "" {
+		t.Errorf("%+v, %v; what the probe did not say is not the daemon's", got, err)
+	}
 	for want, snap := range map[inspect.LiveState]*inspect.Snapshot{
 		inspect.LiveInspected: {Project: []string{"a"}},
 		inspect.LivePartial:   {Project: []string{"a"}, Failed: lost},
@@ -396,6 +403,48 @@ func TestLiveState(t *testing.T) {
 	const want = "no answer about the container a: gone (and 1 more got none)"
 	if got := failedNote(lost); got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// A probe that could not be had is an error where it is required, and else something to know.
+func TestProbeState(t *testing.T) {
+	none := inspect.Probe{State: inspect.ProbeUnavailable, Why: "it is linked dynamically", Remedy: "build it"}
+	some := inspect.Probe{State: inspect.ProbePartial, Why: "1 of 2"}
+	for _, test := range []struct {
+		found  inspect.Probe
+		wanted string
+		want   inspect.ProbeState
+		fails  bool
+	}{
+		{none, "auto", inspect.ProbeUnavailable, false},
+		{none, "require", inspect.ProbeUnavailable, true},
+		{some, "require", inspect.ProbePartial, false},
+		{inspect.Probe{State: inspect.ProbeOff}, "require", inspect.ProbeOff, false},
+		{inspect.Probe{State: inspect.ProbeOff}, "off", inspect.ProbeOff, false},
+	} {
+		got, err := probeState(test.found, test.wanted)
+		if got.State != test.want || (err != nil) != test.fails {
+			t.Errorf("%s of %v: %v, %v", test.wanted, test.found, got, err)
+		}
+		if err != nil && (err.Error() != none.Why || hintOf(err) != none.Remedy) {
+			t.Errorf("%v, %s", err, hintOf(err))
+		}
+	}
+	if got, _ := probeState(inspect.Probe{State: inspect.ProbeOff}, "off"); got.Why == "" {
+		t.Error("a probe that was not wanted is not missed")
+	}
+}
+
+// In a container of its own the program reads a job and writes the answers.
+func TestProbe(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{"probe"}, nil, strings.NewReader(`{"Questions": [], "Life": 1000000000}`), &stdout, &stderr)
+	if code != exitOK || strings.TrimSpace(stdout.String()) != "[]" || stderr.Len() > 0 {
+		t.Errorf("%d, %s%s", code, &stdout, &stderr)
+	}
+	stdout.Reset()
+	if code := run(t.Context(), []string{"probe"}, nil, strings.NewReader("no job"), &stdout, &stderr); code != exitError || stdout.Len() > 0 || stderr.Len() == 0 {
+		t.Errorf("%d, %s%s", code, &stdout, &stderr)
 	}
 }
 

@@ -40,6 +40,8 @@ var uses = map[string]useTest{
 	"--proxy, another":          {"", "--profile full --proxy edge $DIR", exitOK, ""},
 	"--live":                    {"", "--live off $DIR", exitOK, "from the files alone"},
 	"--live, required":          {"", "--live require $DIR", exitError, "no Docker daemon"},
+	"--probe":                   {"", "--probe off $DIR", exitOK, "from-the-directory: "},
+	"--probe, required":         {"", "--probe require $DIR", exitError, "no Docker daemon"},
 	"--since":                   {"", "--since 1h $DIR", exitOK, "from-the-directory: "},
 	"--timeout":                 {"", "--timeout 1ms $DIR", exitOK, "from-the-directory: "},
 	"--ignore":                  {"", "--ignore upstream-host-unknown=nope --profile full $DIR", exitOK, ""},

@@ -344,3 +344,27 @@ func TestGiven(t *testing.T) {
 		}
 	}
 }
+
+// What a pass trusts is read where the project's files have it, without the keys that lie beside it.
+func TestTrusted(t *testing.T) {
+	const certificate = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
+	for _, test := range []struct{ directives, want string }{
+		{"proxy_ssl_verify on; proxy_ssl_trusted_certificate /ca.pem;", certificate + certificate},
+		{"proxy_ssl_verify on; proxy_ssl_trusted_certificate ../../ca.pem;", certificate + certificate},
+		{"proxy_ssl_trusted_certificate /ca.pem;", ""},
+		{"proxy_ssl_verify on; proxy_ssl_trusted_certificate /other.pem;", ""},
+		{"proxy_ssl_verify on; proxy_ssl_trusted_certificate $ca;", ""},
+	} {
+		s, err := proxies(t, map[string]string{
+			"compose.yaml": "services:\n  edge: {image: nginx, volumes: ['./x.conf:/etc/nginx/nginx.conf', './ca.pem:/ca.pem']}\n",
+			"x.conf":       "events {}\nhttp { server { " + test.directives + " location / { proxy_pass https://api; } } }",
+			"ca.pem":       certificate + "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n" + certificate,
+		}, "edge")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Proxies[0].Routes[0].Pass.TLS.TrustedText; got != test.want {
+			t.Errorf("%s: %q, want %q", test.directives, got, test.want)
+		}
+	}
+}

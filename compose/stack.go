@@ -31,6 +31,8 @@ type Stack struct {
 	places    places                            // of every key and item of the Compose files
 	env       map[string]types.Mapping          // what Compose fills in in them, by file
 	fromFiles map[string]map[string]proxy.Place // variables of env files, by service
+	process   map[string]bool                   // names of the variables of the process
+	seen      map[string]*Seen                  // of containers, by service
 	looks     int                               // into layers of containers so far
 	made      int                               // bytes of files that were rendered so far
 }

@@ -299,6 +299,7 @@ func (j *judge) reportUnchecked(r *Report) {
 			r.Unchecked = append(r.Unchecked, proxy.Unchecked{What: p.Service.Name + ": " + u.What, Why: u.Why})
 		}
 	}
+	r.Unchecked = append(r.Unchecked, j.uncheckedDisk()...)
 	for _, w := range j.routes {
 		if t := w.route.Target; t.Unknown != "" {
 			r.Unchecked = append(r.Unchecked, proxy.Unchecked{What: w.route.ID, Why: t.Unknown})

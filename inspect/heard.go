@@ -19,27 +19,28 @@ const other = "something else"
 
 // heard is the protocol that the backend was heard to speak; ok is false where it said nothing that tells.
 func (c *Case) heard() (p protocol, ok bool) {
+	t := c.talk()
 	p = protocol{sure: Proven, tls: plain}
-	switch t := c.talk(); t.Speaks {
-	case "http", "fastcgi", "uwsgi":
-		p.name = t.Speaks
+	name := t.Speaks
+	if name == "tls" {
+		name, p.tls = t.Within, secure
+	}
+	switch name {
 	case "http2":
 		p.name, p.http2 = "grpc", true
-	case "tls":
-		p.tls = secure
 	case "other":
 		p.name = other
 	default:
-		return protocol{}, false
+		p.name = name
 	}
-	return p, true
+	return p, t.Speaks != ""
 }
 
 // spoken says whether the backend speaks the protocol that the pass asks in, whether within TLS or not.
 func (c *Case) spoken() (s sight) {
 	asked, _ := askedIn(c.Route.Target.Scheme)
 	p, ok := c.heard()
-	if !ok || p.name == "" || asked == "" || asked == "scgi" || asked == "memcached" || c.Route.Pass.HTTPVersion == "2" {
+	if !ok || p.name == "" || asked == "" || asked == "scgi" || c.Route.Pass.HTTPVersion == "2" {
 		return s
 	}
 	s.state = HopBroken
@@ -50,13 +51,12 @@ func (c *Case) spoken() (s sight) {
 	return s
 }
 
-// secured says whether the backend begins with TLS where the pass does, and else does not. Some servers with
-// TLS answer plain requests, with 400.
+// secured says whether the backend begins with TLS where the pass does, and else does not.
 func (c *Case) secured() (s sight) {
 	_, asked := askedIn(c.Route.Target.Scheme)
 	p, ok := c.heard()
 	switch {
-	case !ok || asked == unknownSecurity || p.name == "http" && c.talk().Status == http.StatusBadRequest && asked == plain:
+	case !ok || asked == unknownSecurity:
 		return s
 	case p.tls == asked:
 		s.state = HopOK
@@ -69,12 +69,8 @@ func (c *Case) secured() (s sight) {
 
 // understood says whether both ends were heard to speak the same.
 func (c *Case) understood() (s sight) {
-	if c.Route == nil || c.reply() == nil || c.secured().state != HopOK {
-		return s
-	}
-	_, asked := askedIn(c.Route.Target.Scheme)
 	t := c.talk()
-	if asked == plain && c.spoken().state == HopOK || asked == secure && t.TLSError == "" && !t.NeedsSNI {
+	if t.Speaks != "" && t.TLSError == "" && c.secured().state == HopOK && c.spoken().state == HopOK {
 		s.state = HopOK
 	}
 	return s
@@ -82,10 +78,12 @@ func (c *Case) understood() (s sight) {
 
 func (c *Case) describeTalk(p protocol) string {
 	t := c.talk()
-	text := fmt.Sprintf("%s speaks %s to %s", c.Backend.address(), protocolName(p.name), c.stands().Name)
+	name := protocolName(p.name)
+	if p.tls == secure {
+		name = strings.TrimPrefix(name+" within TLS", " within ")
+	}
+	text := fmt.Sprintf("%s speaks %s to %s", c.Backend.address(), name, c.stands().Name)
 	switch {
-	case p.tls == secure:
-		text = fmt.Sprintf("%s speaks TLS to %s", c.Backend.address(), c.stands().Name)
 	case p.name == other && t.Banner != "":
 		text += fmt.Sprintf(": %q", t.Banner)
 	case t.Status != 0:
@@ -143,11 +141,16 @@ proxy_pass https://web;`,
 			f := c.finding(Proven, Status502, "%s ends the handshake of TLS unless it is told a name, and the pass sends none", c.Backend.address()).
 				with("probe", "%s takes a handshake with a name, and none without", c.Backend.address())
 			return c.addBefore(f.fix("send the name: %s_ssl_server_name on;", kind), kind+"_ssl_server_name on;")
-		case q.Call.Verify != "" && strings.Contains(t.TLSError, "certificate"):
+		case !strings.Contains(t.TLSError, "certificate") || pass.TLS.Certificate != "":
+			return nil // the probe may not have what nginx has
+		case q.Call.Verify == "" || strings.Contains(t.TLSError, "client certificate") || strings.Contains(t.TLSError, "certificate required"):
+			return c.finding(Proven, Status502, "%s wants a certificate of its clients, and the pass has none", c.Backend.address()).
+				with("probe", "the handshake of TLS ends: %s", t.TLSError).
+				fix("give it one with %s_ssl_certificate and %[1]s_ssl_certificate_key", kind)
+		default:
 			return c.finding(Proven, Status502, "%s has a certificate that the pass refuses: %s", c.Backend.address(), t.TLSError).
 				with("probe", "the certificate was held against the name %s and %s", q.Call.Verify, pass.TLS.Trusted).
 				fix("trust what signed it with %s_ssl_trusted_certificate, and say the name that it has with %[1]s_ssl_name", kind)
 		}
-		return nil
 	},
 }

@@ -3,9 +3,11 @@ package inspect
 import (
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -191,3 +193,86 @@ func each[T any](t *testing.T, tests map[string]T, run func(*testing.T, T)) {
 
 // place is the line where a finding points.
 func place(f *Finding) string { return fmt.Sprintf("%s:%d", f.Place.File, f.Place.Line) }
+
+// has gives a container's endpoint an address.
+func has(address string) func(*Container) {
+	return func(c *Container) { c.Endpoints[0].IPv4 = address }
+}
+
+// young is a container that was started so many seconds ago.
+func young(seconds int) func(*Container) {
+	return func(c *Container) { c.Started = now.Add(-time.Duration(seconds) * time.Second) }
+}
+
+// world is what a probe meets: replies by "host:port", sockets by container, files by path.
+type world struct {
+	replies map[string]*Reply
+	sockets map[string][]Socket
+	files   map[string]*File
+}
+
+// probed answers all questions from a world; what it does not have is not answered.
+func (s *Snapshot) probed(t *testing.T, stack *compose.Stack, w world) *Snapshot {
+	t.Helper()
+	for round := 0; ; round++ {
+		questions := Ask(stack, s, Means{Probe: true})
+		if len(questions) == 0 {
+			return s
+		}
+		if round > 8 {
+			t.Fatalf("the questions do not end: %v", questions)
+		}
+		for _, q := range questions {
+			if !s.answerFrom(w, q) {
+				s.Failed[q] = "not in this world"
+			}
+		}
+	}
+}
+
+func (s *Snapshot) answerFrom(w world, q Question) bool {
+	switch q.Kind {
+	case AskCall:
+		reply := w.replies[net.JoinHostPort(q.Call.Host, strconv.Itoa(q.Call.Port))]
+		if reply != nil {
+			s.Replies[q] = reply
+		}
+		return reply != nil
+	case AskSockets:
+		rows, ok := w.sockets[q.Of]
+		if ok {
+			s.Sockets[q.Of] = rows
+		}
+		return ok
+	case AskFile:
+		file, ok := w.files[q.Path]
+		if ok {
+			s.Files[q] = file
+		}
+		return ok
+	}
+	return false
+}
+
+// call is what a call meets that finds these addresses: each takes the connection, unless it is written with
+// an errno, "10.0.0.2 111".
+func call(talk Talk, ends ...string) *Reply {
+	reply := &Reply{Talk: talk, Lookups: []Lookup{{}}}
+	for _, e := range ends {
+		address, errno, _ := strings.Cut(e, " ")
+		n, _ := strconv.Atoi(errno)
+		reply.Dials = append(reply.Dials, Dial{Address: address, Errno: n})
+		reply.Lookups[0].Addresses = append(reply.Lookups[0].Addresses, address)
+	}
+	return reply
+}
+
+// listens are sockets: "0.0.0.0:8000".
+func listens(addresses ...string) (rows []Socket) {
+	for _, a := range addresses {
+		host, port, _ := net.SplitHostPort(a)
+		n, _ := strconv.Atoi(port)
+		rows = append(rows, Socket{Address: host, Port: n})
+	}
+	return rows
+}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"why502/compose"
 	"why502/compose/proxy"
@@ -71,6 +72,24 @@ func redact(text string) string {
 
 // secretVariable is the name of a variable whose value is a credential.
 var secretVariable = regexp.MustCompile(`(?i)(?:passwor[dt]|passwd|passphrase|requirepass|(?:^|_)pass|pwd|secret|token|key|credentials?)$`)
+
+// IsSecret says whether the name of a variable says that its value is a credential.
+func IsSecret(variable string) bool { return secretVariable.MatchString(variable) }
+
+// maxSetting bounds a setting, in bytes.
+const maxSetting = 1000
+
+// Setting is a text of a container's settings as a snapshot keeps it: without credentials and control
+// characters, and not longer than can matter.
+func Setting(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, redact(text[:min(len(text), maxSetting)]))
+	return strings.ToValidUTF8(text, string(unicode.ReplacementChar))
+}
 
 // secretOption is an option of a command line whose value is a credential.
 var secretOption = regexp.MustCompile(`(?i)^-(?:-(?:[\w-]+-)?|)` + secretName + `$`)

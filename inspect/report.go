@@ -44,6 +44,7 @@ type Live struct {
 	State  LiveState
 	Daemon Daemon
 	Note   string // one sentence: what is missing and the remedy; empty if nothing is
+	Probe  Probe
 
 	Was      LiveState // of what is replayed: State when it was recorded
 	Recorded time.Time // of what is replayed: when that was

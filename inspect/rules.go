@@ -23,7 +23,11 @@ var rules = []*Rule{
 	configUnreadable,
 	configNotLoaded,
 	defaultConfShadows,
+	configMountStale,
 	configReloadFailed,
+	configNotReloaded,
+	configImageStale,
+	containerOlderThanProject,
 	// proxy
 	proxyPortConflict,
 	proxyNotRunning,

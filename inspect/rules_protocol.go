@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"fmt"
 	"path"
 	"path/filepath"
 	"slices"
@@ -30,8 +31,7 @@ fastcgi_pass php:9000;`,
 		svc, pass := c.Backend.Service, c.Route.Pass
 		asked, _ := askedIn(c.Route.Target.Scheme)
 		p := c.speaks(svc, c.Backend.Port)
-		if heard, ok := c.heard(); ok && c.spoken().state == HopBroken && (heard.name != other || p.name == "" || p.name == "http") {
-			heard.place = p.place
+		if heard, ok := c.heard(); c.spoken().state == HopBroken && heard.name != p.name {
 			p = heard
 		} else if told, known := c.toldByLog(); known && !ok && told.name != "" {
 			told.place = p.place
@@ -42,6 +42,9 @@ fastcgi_pass php:9000;`,
 		}
 		f := c.finding(p.sure, mismatchStatus(asked, p.name), "%s speaks %s on port %d, but %s asks in %s",
 			svc.Name, protocolName(p.name), c.Backend.Port, pass.Directive, protocolName(asked))
+		if p.name == other {
+			f.Message = fmt.Sprintf("%s does not speak %s on port %d, which %s asks in", svc.Name, protocolName(asked), c.Backend.Port, pass.Directive)
+		}
 		if p.text != "" {
 			f.with(p.source, "%s", p.text)
 		}
@@ -107,8 +110,7 @@ version number)", 502. One with TLS answers a plain request with 400, "The plain
 		}
 		_, asked := askedIn(c.Route.Target.Scheme)
 		p := c.speaks(c.Backend.Service, c.Backend.Port)
-		if heard, ok := c.heard(); ok && c.secured().state == HopBroken {
-			heard.place = p.place
+		if heard, ok := c.heard(); c.secured().state == HopBroken && heard.tls != p.tls {
 			p = heard
 		} else if told, known := c.toldByLog(); known && !ok && told.tls != unknownSecurity {
 			told.place = p.place

@@ -7,7 +7,8 @@ import "time"
 type Question struct {
 	Kind QuestionKind
 	Of   string // what it is about: a project's name, a container's or network's id or name
-	Path string // of AskFile and AskTail: in the container
+	Path string // of AskFile and AskTail: in the container; one of AskFile that ends in / asks for all that is below
+	Text bool   // of AskFile: for what is in the file, too
 	Most int    // of AskLog: how many lines; 0: few
 	Call Call   // of AskCall
 }
@@ -29,6 +30,11 @@ const (
 	AskFile      QuestionKind = "file"      // a file or directory as a container has it: Snapshot.Files
 	AskCall      QuestionKind = "call"      // what a pass meets, from where a container stands: Snapshot.Replies
 )
+
+// Probed says whether the question is one for a probe, which stands where a container stands.
+func (q Question) Probed() bool {
+	return q.Kind == AskCall || q.Kind == AskSockets || q.Kind == AskMounts
+}
 
 // Call is one attempt to do what a pass does: to look up the host, to connect to each of its
 // addresses, and to say just enough to tell what answers there.
@@ -65,7 +71,25 @@ type Snapshot struct {
 	Files      map[Question]*File     // a nil row: there is no such file
 	Replies    map[Question]*Reply
 	Failed     map[Question]string // questions that got no answer, and why
+	Probe      Probe
 }
+
+// Probe is what became of the questions that took a helper container.
+type Probe struct {
+	State  ProbeState
+	Why    string // there is no proof, or not of everything; empty: nothing is missing
+	Remedy string
+}
+
+// ProbeState says how much the probe had to say.
+type ProbeState string
+
+const (
+	ProbeDone        ProbeState = "done"
+	ProbePartial     ProbeState = "partial" // some questions got no answer
+	ProbeOff         ProbeState = "off"     // it was not wanted, or there was nothing to ask it
+	ProbeUnavailable ProbeState = "unavailable"
+)
 
 // NewSnapshot is a snapshot without rows.
 func NewSnapshot(at time.Time) *Snapshot {
@@ -102,13 +126,14 @@ type Lookup struct {
 // Dial is one attempt to connect.
 type Dial struct {
 	Address string // without its port
-	Errno   int    // as Linux numbers them: 111 refused, 113 unreachable, 110 no answer in time; 0: connected
+	Errno   int    // as Linux numbers them: 111 refused, 113 unreachable, 110 no answer in time; 0: connected; -1: another failure
 	Took    time.Duration
 }
 
 // Talk is what the other side of a connection was heard to say.
 type Talk struct {
-	Speaks   string        // http, tls, fastcgi, uwsgi, http2, or other; empty: nothing that tells it
+	Speaks   string        // http, tls, fastcgi, uwsgi, http2, memcached, or other; empty: nothing that tells it
+	Within   string        // the same of what is said within TLS, where the pass begins that
 	Closed   bool          // it closed the connection without a word
 	Banner   string        // the first bytes of what is no known protocol
 	Status   int           // of HTTP, with the Host header that the pass sends; 0: none
@@ -156,13 +181,15 @@ type Stats struct {
 
 // File is a file or directory as a container has it.
 type File struct {
-	Link     string    // where it leads, if it is a link
-	Dir      bool      // it is a directory
-	Socket   bool      // it is a unix socket
-	Size     int64     // in bytes
-	Mode     uint32    // permission bits
-	Modified time.Time // of its content
-	Text     string    // of a file whose content was asked for
+	Link     string           // where it leads, if it is a link
+	Dir      bool             // it is a directory
+	Socket   bool             // it is a unix socket
+	Size     int64            // in bytes
+	Mode     uint32           // permission bits
+	Modified time.Time        // of its content
+	Text     string           // of a file whose content was asked for
+	Unread   string           // why there is no text of it, or not all of a tree; empty: there is
+	Tree     map[string]*File // what is below a directory, by path in the container, where that was asked for
 }
 
 // Daemon is the engine that was asked.
@@ -198,6 +225,35 @@ type Container struct {
 	PidsLimit    int64         // processes and threads; 0: none
 	NetworkMode  string        // host, none, container:ID, or a network's name
 	Endpoints    []Endpoint    // sorted by network
+	Made         Made
+}
+
+// Made is what a container was made from. Texts are as Setting gives them.
+type Made struct {
+	Time        time.Time
+	Files       []string // Compose files, absolute
+	Directory   string   // of the project
+	ImageID     string
+	Entrypoint  []string
+	Command     []string
+	Environment map[string]string // variables whose names say that they are credentials left out
+	Ports       []Binding
+	Mounts      []ContainerMount
+}
+
+// Binding is a published port of a container.
+type Binding struct {
+	HostIP    string // empty: all addresses
+	Published int    // 0: a free port that the daemon picked
+	Target    int
+	Protocol  string // tcp or udp
+}
+
+// ContainerMount is a mount of a container.
+type ContainerMount struct {
+	Type   string // bind, volume, tmpfs
+	Source string // host path of a bind; name of a volume
+	Target string
 }
 
 // Endpoint is a container's place on one network. It is up only while the container runs: then

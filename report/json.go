@@ -2,10 +2,12 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"unicode/utf16"
 
 	"why502/compose/proxy"
@@ -88,6 +90,8 @@ type placeRow struct {
 	Line   int    `json:"line"`
 	Column int    `json:"column"`
 }
+
+func placeOf(p proxy.Place) placeRow { return placeRow{p.File, p.Line, p.Column} }
 
 type backendRow struct {
 	Host    string  `json:"host"`
@@ -209,9 +213,14 @@ func liveRowOf(l inspect.Live) liveRow {
 		Endpoint: l.Daemon.Endpoint,
 		Engine:   l.Daemon.Engine,
 		API:      l.Daemon.API,
-		Probe:    "off",
-		Note:     l.Note,
+		Probe:    string(cmp.Or(l.Probe.State, inspect.ProbeOff)),
+		Note:     joined(l.Note, l.Probe.Why, l.Probe.Remedy),
 	}
+}
+
+// joined is a sentence of the parts that there are.
+func joined(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "; ")
 }
 
 // summaryOf counts everything there is, whatever is shown of it.
@@ -257,7 +266,7 @@ func routeRowOf(r inspect.RouteReport) routeRow {
 		Pass:      r.Pass,
 		Scheme:    r.Scheme,
 		Target:    r.Target,
-		placeRow:  placeRow(r.Place),
+		placeRow:  placeOf(r.Place),
 		Backends:  each(r.Backends, backendRowOf),
 		Verdict:   string(r.Verdict),
 		Status:    string(r.Status),
@@ -297,7 +306,7 @@ func findingRowOf(f *inspect.Finding) findingRow {
 		Severity:   severityName(f.Severity),
 		Confidence: string(f.Confidence),
 		Message:    f.Message,
-		placeRow:   placeRow(f.Place),
+		placeRow:   placeOf(f.Place),
 		Excerpt:    trimmed(f.Excerpt),
 		Proxy:      f.Proxy,
 		Service:    f.Service,
@@ -310,7 +319,7 @@ func findingRowOf(f *inspect.Finding) findingRow {
 }
 
 func relatedRowOf(r inspect.Related) relatedRow {
-	return relatedRow{placeRow: placeRow(r.Place), Text: r.Text}
+	return relatedRow{placeRow: placeOf(r.Place), Text: r.Text}
 }
 
 func fixRowOf(f inspect.Fix) fixRow {

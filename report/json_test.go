@@ -299,3 +299,20 @@ func TestSchemaRequiresEveryMember(t *testing.T) {
 		}
 	}
 }
+
+// What became of the probe is said with what became of the daemon.
+func TestJSONProbe(t *testing.T) {
+	for _, test := range []struct {
+		live        inspect.Live
+		probe, note string
+	}{
+		{inspect.Live{}, "off", ""},
+		{inspect.Live{Probe: inspect.Probe{State: inspect.ProbeDone}}, "done", ""},
+		{inspect.Live{Note: "no log", Probe: inspect.Probe{State: inspect.ProbePartial, Why: "1 of 2"}}, "partial", "no log; 1 of 2"},
+		{inspect.Live{Probe: inspect.Probe{State: inspect.ProbeUnavailable, Why: "no program", Remedy: "build it"}}, "unavailable", "no program; build it"},
+	} {
+		if got := liveRowOf(test.live); got.Probe != test.probe || got.Note != test.note {
+			t.Errorf("%+v: probe %q, note %q", test.live, got.Probe, got.Note)
+		}
+	}
+}

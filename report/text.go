@@ -180,14 +180,17 @@ func countRoutes(r *inspect.Report, v inspect.Verdict) int {
 }
 
 // mode says what the verdict rests on.
-func mode(l inspect.Live) string {
-	switch l.State {
-	case inspect.LiveReplayed:
-		at := l.Recorded.UTC().Format("2006-01-02 15:04 UTC")
-		return "recorded " + at + ", " + mode(inspect.Live{State: l.Was})
-	case inspect.LiveInspected:
+func mode(live inspect.Live) string {
+	probed := live.Probe.State == inspect.ProbeDone || live.Probe.State == inspect.ProbePartial
+	switch {
+	case live.State == inspect.LiveReplayed:
+		at := live.Recorded.UTC().Format("2006-01-02 15:04 UTC")
+		return "recorded " + at + ", " + mode(inspect.Live{State: live.Was, Probe: live.Probe})
+	case live.State == inspect.LiveInspected && probed:
+		return "with the daemon and a probe"
+	case live.State == inspect.LiveInspected:
 		return "with the daemon"
-	case inspect.LivePartial:
+	case live.State == inspect.LivePartial:
 		return "with the daemon, in part"
 	}
 	return "from the files alone"
@@ -213,7 +216,7 @@ func (p *page) findings(r *inspect.Report) {
 
 // unchecked writes what was not looked at, and how to have it looked at.
 func (p *page) unchecked(r *inspect.Report) {
-	all := append(daemonUnchecked(r.Live), r.Unchecked...)
+	all := slices.Concat(daemonUnchecked(r.Live), probeUnchecked(r.Live.Probe), r.Unchecked)
 	if len(all) == 0 {
 		return
 	}
@@ -241,6 +244,14 @@ func daemonUnchecked(l inspect.Live) []proxy.Unchecked {
 		what = "some of " + what
 	}
 	return []proxy.Unchecked{{What: what, Why: cmp.Or(l.Note, defaultNote(l.State))}}
+}
+
+// probeUnchecked says what is inferred and not proven, and how to get proof.
+func probeUnchecked(p inspect.Probe) []proxy.Unchecked {
+	if p.Why == "" {
+		return nil
+	}
+	return []proxy.Unchecked{{What: "what nginx would meet (names, ports, protocols), tried from where it stands", Why: joined(p.Why, p.Remedy)}}
 }
 
 // defaultNote is the remedy where the report brings none.

@@ -133,6 +133,21 @@ not checked
 	same(t, printText(t, r, Options{Quiet: true}), "")
 }
 
+// Whether what is said was tried, or inferred, is said too.
+func TestTextProbe(t *testing.T) {
+	r := clean()
+	r.Live.Probe = inspect.Probe{State: inspect.ProbeDone}
+	same(t, printText(t, r, Options{}), "shop: both routes are ok (with the daemon and a probe)\n")
+
+	r.Live.Probe = inspect.Probe{State: inspect.ProbeUnavailable, Why: "this why502 is linked dynamically", Remedy: "build it with CGO_ENABLED=0"}
+	same(t, printText(t, r, Options{}), `shop: both routes are ok (with the daemon)
+
+not checked
+  - what nginx would meet (names, ports, protocols), tried from where it stands:
+    this why502 is linked dynamically; build it with CGO_ENABLED=0
+`)
+}
+
 // clean is a report without a finding.
 func clean() *inspect.Report {
 	return &inspect.Report{

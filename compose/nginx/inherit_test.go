@@ -94,3 +94,30 @@ func TestAuth(t *testing.T) {
 		}
 	}
 }
+
+// How a pass begins TLS: each setting is inherited by itself.
+func TestTLS(t *testing.T) {
+	for _, test := range []struct {
+		conf string
+		want proxy.TLS
+	}{
+		{"server { location / { proxy_pass https://a; } }", proxy.TLS{}},
+		{"proxy_ssl_server_name on; server { proxy_ssl_name x; location / { proxy_pass https://a; } }", proxy.TLS{SendsName: true, Name: "x"}},
+		{"proxy_ssl_server_name on; server { proxy_ssl_server_name off; location / { proxy_pass https://a; } }", proxy.TLS{}},
+		{"server { proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem; proxy_ssl_certificate own.pem; location / { proxy_pass https://a; } }",
+			proxy.TLS{Verifies: true, Trusted: "ca.pem", Certificate: "own.pem"}},
+		{"server { proxy_ssl_verify on; grpc_ssl_name x; location / { grpc_pass grpcs://a:1; } }", proxy.TLS{Name: "x"}},
+	} {
+		if got := allPasses(parse(stock(test.conf)))[0].TLS; got != test.want {
+			t.Errorf("%s\ngot  %+v\nwant %+v", test.conf, got, test.want)
+		}
+	}
+}
+
+// The servers of a resolver are asked at their ports.
+func TestResolverPorts(t *testing.T) {
+	r := allPasses(parse(stock("resolver 10.0.0.2:5353 [::1]:54 127.0.0.11 valid=5s; server { location / { proxy_pass http://$a; } }")))[0].Resolver
+	if got := fmt.Sprint(r.Addresses, r.Servers); got != "[10.0.0.2 ::1 127.0.0.11] [10.0.0.2:5353 [::1]:54 127.0.0.11]" {
+		t.Error(got)
+	}
+}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/cli/cli/connhelper"
@@ -28,10 +30,15 @@ const (
 
 // daemon is a Docker engine that has answered at least once.
 type daemon struct {
-	where  endpoint
-	client *client.Client
-	wire   *wire
-	since  time.Time // for what was logged; zero: always
+	where   endpoint
+	client  *client.Client
+	wire    *wire
+	base    url.URL     // of requests for which the client has no call
+	local   atomic.Bool // a container was seen to be on this machine
+	helpers *helpers    // nil: none are wanted
+	since   time.Time   // for what was logged; zero: always
+
+	learned map[string]int // how much was seen of a container's configuration, by service
 }
 
 // connect says hello to the daemon. An empty version means the newest API that both sides speak.
@@ -74,7 +81,7 @@ var apiVersion = regexp.MustCompile(`^\d+\.\d+$`)
 
 // dial makes a client for the endpoint. Nothing is sent yet.
 func dial(where endpoint, version string) (*daemon, error) {
-	host, scheme := where.host, "http"
+	host := where.host
 	transport := &http.Transport{MaxIdleConnsPerHost: parallel + 1}
 	helper, err := connhelper.GetConnectionHelper(where.host)
 	if err != nil {
@@ -82,26 +89,30 @@ func dial(where endpoint, version string) (*daemon, error) {
 	}
 	if helper != nil { // ssh
 		host, transport.DialContext = helper.Host, helper.Dialer
-	} else {
-		url, err := client.ParseHostURL(host)
-		if err != nil {
+	}
+	at, err := client.ParseHostURL(host)
+	if err != nil {
+		return nil, err
+	}
+	base := url.URL{Scheme: "http", Host: at.Host, Path: at.Path}
+	if helper == nil {
+		if err := sockets.ConfigureTransport(transport, at.Scheme, at.Host); err != nil {
 			return nil, err
 		}
-		if err := sockets.ConfigureTransport(transport, url.Scheme, url.Host); err != nil {
-			return nil, err
-		}
-		if where.tls != nil && url.Scheme != "unix" && url.Scheme != "npipe" {
-			scheme, transport.TLSClientConfig = "https", where.tls
+		if at.Scheme == "unix" || at.Scheme == "npipe" {
+			base.Host, base.Path = client.DummyHost, "" // they are files
+		} else if where.tls != nil {
+			base.Scheme, transport.TLSClientConfig = "https", where.tls
 		}
 	}
 	w := &wire{host: where.host, next: transport}
 	c, err := client.NewClientWithOpts(
 		client.WithHost(host), // first: it wants the default transport
 		client.WithHTTPClient(&http.Client{Transport: w, CheckRedirect: client.CheckRedirect}),
-		client.WithScheme(scheme),
+		client.WithScheme(base.Scheme),
 		client.WithVersion(version),
 	)
-	return &daemon{where: where, client: c, wire: w}, err
+	return &daemon{where: where, client: c, wire: w, base: base}, err
 }
 
 // close ends the connections; over ssh, the processes that carry them.
@@ -109,8 +120,9 @@ func (d *daemon) close() {
 	d.wire.next.CloseIdleConnections()
 }
 
-// introduce says which engine it is. What a socket proxy does not let through stays unknown.
-func (d *daemon) introduce(ctx context.Context) inspect.Daemon {
+// introduce says which engine it is, and for which platform. What a socket proxy does not let through
+// stays unknown.
+func (d *daemon) introduce(ctx context.Context) (inspect.Daemon, platform) {
 	about, err := d.client.ServerVersion(ctx)
 	if err != nil {
 		about.Version = d.wire.engine
@@ -121,33 +133,76 @@ func (d *daemon) introduce(ctx context.Context) inspect.Daemon {
 		Engine:   clean(about.Version),
 		API:      d.client.ClientVersion(),
 		Desktop:  strings.HasPrefix(about.Platform.Name, "Docker Desktop"),
-	}
+	}, platform{clean(about.Os), clean(about.Arch)}
 }
 
-// wire is the way to the daemon. It lets only reading requests through, bounds the answers, says in
-// plain words why there is none (the client drops the cause), and keeps what the first answer's
-// header tells for free.
+// wire is the way to the daemon. It lets only reading requests through, and what the life of a helper
+// takes; it bounds the answers, says in plain words why there is none (the client drops the cause), and
+// keeps what the first answer's header tells for free.
 type wire struct {
 	host string
 	next *http.Transport
+	own  sync.Map // names and ids of helpers
 
 	first  sync.Once
-	date   time.Time // the daemon's clock, in whole seconds; zero: it did not say
-	engine string    // its version, if it is Docker's
+	date   time.Time    // the daemon's clock, in whole seconds; zero: it did not say
+	engine string       // its version, if it is Docker's
+	latest atomic.Int64 // the daemon's clock when it answered last, in seconds since 1970; 0: it did not say
 }
 
 // RoundTrip sends a request, as http.RoundTripper wants it.
 func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.Method != http.MethodGet && request.Method != http.MethodHead {
-		return nil, fmt.Errorf("%s requests are not sent to the daemon", request.Method)
+	if !w.allows(request) {
+		if request.Body != nil {
+			request.Body.Close()
+		}
+		return nil, fmt.Errorf("%s %s is not sent to the daemon", request.Method, request.URL.Path)
 	}
 	response, err := w.next.RoundTrip(request)
 	if err != nil {
 		return nil, unreachable(w.host, err)
 	}
 	w.first.Do(func() { w.read(response.Header) })
-	response.Body = http.MaxBytesReader(nil, response.Body, maxAnswer)
+	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+		w.latest.Store(date.Unix())
+	}
+	if refused := refusedWriting(w.host, request, response); refused != nil {
+		response.Body.Close()
+		return nil, refused
+	}
+	if response.StatusCode != http.StatusSwitchingProtocols { // where the body is a connection
+		response.Body = http.MaxBytesReader(nil, response.Body, maxAnswer)
+	}
 	return response, nil
+}
+
+// allows says whether a request reads, or is a step in the life of a helper.
+func (w *wire) allows(request *http.Request) bool {
+	_, path, _ := strings.Cut(request.URL.Path, "/containers/")
+	id, step, _ := strings.Cut(path, "/")
+	switch strings.TrimSpace(request.Method + " " + step) {
+	case http.MethodPost:
+		return id == "create" && w.owns(request.URL.Query().Get("name"))
+	case "PUT archive", "POST attach", "POST start", http.MethodDelete:
+		return w.owns(id)
+	}
+	return request.Method == http.MethodGet || request.Method == http.MethodHead
+}
+
+// refusedWriting tells the answer of something between here and the daemon that lets only reading
+// requests through; nil: it is none.
+func refusedWriting(host string, request *http.Request, response *http.Response) error {
+	reads := request.Method == http.MethodGet || request.Method == http.MethodHead
+	if code := response.StatusCode; !reads && (code == http.StatusForbidden || code == http.StatusMethodNotAllowed) {
+		return &Error{text: fmt.Sprintf("%s does not let the probe be used: it refuses %s (%d)", host, request.Method, code), hint: hintWriting, refused: true}
+	}
+	return nil
+}
+
+// owns says whether a container is a helper.
+func (w *wire) owns(id string) bool {
+	_, ok := w.own.Load(id)
+	return ok
 }
 
 // read takes the daemon's clock and version: "Server: Docker/28.5.2 (linux)".

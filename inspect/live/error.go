@@ -19,9 +19,10 @@ import (
 
 // Error says in one line why the daemon could not be asked.
 type Error struct {
-	text  string
-	hint  string
-	cause error
+	text    string
+	hint    string
+	cause   error
+	refused bool // the request itself, by something that lets only some through
 }
 
 // Error is one line, lower case, without a full stop.

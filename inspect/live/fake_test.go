@@ -27,6 +27,7 @@ type engine struct {
 	endpoint string
 	api      string
 	answers  map[string]http.HandlerFunc
+	other    http.HandlerFunc // where there is no answer by path
 
 	mu       sync.Mutex
 	requests []string
@@ -93,6 +94,8 @@ func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case ok:
 		answer(w, r)
 	case path == "/_ping":
+	case e.other != nil:
+		e.other(w, r)
 	default:
 		http.Error(w, "page not found", http.StatusNotFound)
 	}

@@ -6,6 +6,7 @@ package live
 import (
 	"context"
 	"sync"
+	"time"
 
 	"why502/compose"
 	"why502/inspect"
@@ -20,6 +21,9 @@ const (
 	// else is on those networks; what that leads to; then what runs, what is called, and who
 	// listens where that failed. The rest is room.
 	rounds = 16
+
+	// greeting is how long the daemon may take to say what it is.
+	greeting = 2 * time.Second
 )
 
 // Options say which daemon to ask.
@@ -29,15 +33,19 @@ type Options struct {
 	// the docker command.
 	Env []string
 
+	// Means says whether helper containers may be made. Whether they can be is found out.
 	Means inspect.Means
 
+	// Executable is what a helper runs; empty: this program, or what lies beside it.
+	Executable string
 	// Since is from when on logs are about the present, as docker logs --since takes it; empty: always.
 	Since string
 }
 
 // Observe asks the daemon whatever inspect.Ask wants to know of the stack. It sends GET and HEAD
-// alone. If the daemon cannot be asked at all the error is an *Error; a single question without an
-// answer is a row of Snapshot.Failed. The context's deadline bounds the whole.
+// alone, and where helpers are among the means, what their lives take. If the daemon cannot be asked at
+// all the error is an *Error; a single question without an answer is a row of Snapshot.Failed. The
+// context's deadline bounds the whole.
 func Observe(ctx context.Context, opts Options, stack *compose.Stack) (*inspect.Snapshot, error) {
 	env := environment(opts.Env)
 	where, err := resolve(env)
@@ -49,11 +57,14 @@ func Observe(ctx context.Context, opts Options, stack *compose.Stack) (*inspect.
 		return nil, err
 	}
 	defer d.close()
+	if opts.Means.Probe {
+		d.helpers = newHelpers(opts.Executable)
+	}
 	if d.since, err = Since(opts.Since, d.wire.date); err != nil {
 		return nil, err
 	}
 	return d.observe(ctx, func(stack *compose.Stack, snap *inspect.Snapshot) []inspect.Question {
-		return inspect.Ask(stack, snap, opts.Means)
+		return inspect.Ask(stack, snap, inspect.Means{Probe: d.helpers.available()})
 	}, stack)
 }
 
@@ -62,25 +73,41 @@ func (d *daemon) observe(ctx context.Context, ask asker, stack *compose.Stack) (
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
-	// For /version the daemon runs other programs, which takes as long as 20 inspects: it is asked
-	// beside the rest.
-	introduced := make(chan inspect.Daemon, 1)
-	go func() { introduced <- d.introduce(ctx) }()
-
 	snap := inspect.NewSnapshot(d.wire.date)
 	snap.Since = d.since
 	questions := ask(stack, snap)
+	introduced := d.introduction(ctx)
 	for round := 0; round < rounds && len(questions) > 0; round++ {
 		if err := d.fill(ctx, snap, stack, questions); err != nil {
 			return nil, err
 		}
+		d.learn(stack, snap)
+		snap.Daemon = introduced()
+		snap.Daemon.Local = d.local.Load()
 		questions = ask(stack, snap)
 	}
 	for _, q := range questions {
 		snap.Failed[q] = "not asked: the questions did not end"
 	}
-	snap.Daemon = <-introduced
+	snap.Probe = d.helpers.end()
 	return snap, nil
+}
+
+// introduction begins to ask the daemon what it is, and gives a function that waits for the answer.
+// For /version it runs other programs, which takes as long as 20 inspects: so the first questions are
+// asked meanwhile.
+func (d *daemon) introduction(ctx context.Context) func() inspect.Daemon {
+	ctx, cancel := context.WithTimeout(ctx, greeting)
+	var about inspect.Daemon
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer cancel()
+		var on platform
+		about, on = d.introduce(ctx)
+		d.helpers.equip(on)
+	}()
+	return func() inspect.Daemon { <-done; return about }
 }
 
 // asker says what is still worth knowing, as inspect.Ask does.
@@ -89,30 +116,50 @@ type asker func(*compose.Stack, *inspect.Snapshot) []inspect.Question
 // row writes one answer into the snapshot.
 type row func(*inspect.Snapshot)
 
+// answer is what became of one question.
+type answer struct {
+	inspect.Question
+	row row
+	err error
+}
+
 // fill answers the questions of one round. Without the project's containers nothing else makes
 // sense, so that question alone fails the run.
 func (d *daemon) fill(ctx context.Context, snap *inspect.Snapshot, stack *compose.Stack, questions []inspect.Question) error {
-	rows := make([]row, len(questions))
-	errs := make([]error, len(questions))
+	answers := make([]answer, len(questions))
+	probed := map[string][]*answer{}
 	slots := make(chan struct{}, parallel)
 	var all sync.WaitGroup
 	for i, q := range questions {
+		a := &answers[i]
+		a.Question = q
+		if q.Kind == inspect.AskFile {
+			continue
+		}
+		if q.Probed() {
+			probed[q.Of] = append(probed[q.Of], a)
+			continue
+		}
 		all.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			rows[i], errs[i] = d.answer(ctx, stack, q)
+			a.row, a.err = d.answer(ctx, stack, q)
 		})
 	}
+	for id, group := range probed {
+		all.Go(func() { d.visit(ctx, id, group) })
+	}
 	all.Wait()
+	d.readFiles(ctx, answers)
 
-	for i, q := range questions {
+	for _, a := range answers {
 		switch {
-		case errs[i] == nil:
-			rows[i](snap)
-		case q.Kind == inspect.AskProject:
-			return explain(d.where.host, errs[i])
+		case a.err == nil:
+			a.row(snap)
+		case a.Kind == inspect.AskProject:
+			return explain(d.where.host, a.err)
 		default:
-			snap.Failed[q] = explain(d.where.host, errs[i]).Error()
+			snap.Failed[a.Question] = explain(d.where.host, a.err).Error()
 		}
 	}
 	return nil
