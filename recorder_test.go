@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -78,6 +80,7 @@ func (r *recorder) before(network, address string) http.Handler {
 	daemon := &httputil.ReverseProxy{
 		Rewrite:   func(to *httputil.ProxyRequest) { to.SetURL(&url.URL{Scheme: "http", Host: "docker"}) },
 		Transport: &http.Transport{Dial: dialer(network, address)},
+		ErrorLog:  log.New(io.Discard, "", 0), // of clients that are killed
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		asked := request.Method + " " + request.URL.Path
