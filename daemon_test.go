@@ -141,6 +141,7 @@ func TestDaemonAnswers(t *testing.T) {
 func TestDaemonDoesNotSaveARun(t *testing.T) {
 	refused(t, why502(t, nil, "--proxy", "edge", project(t, built, "")), "no configuration of any proxy could be read", "--proxy")
 	refused(t, why502(t, nil, project(t, noProxy, "")), "no nginx proxy in this project", "--proxy NAME")
+	refused(t, why502(t, nil, "--proxy", "edge", project(t, works, "server { listen 80; }")), "no proxy passes anything on", "--proxy")
 }
 
 // hanging accepts connections and never answers.

@@ -98,13 +98,13 @@ func (s *Stack) build(config *types.BuildConfig) (*Image, error) {
 
 // read gives the Dockerfile's text, and reads what keeps files out of the build context.
 func (b *builder) read(config *types.BuildConfig) ([]byte, error) {
+	if b.context == "" { // as where a variable that is to name it is not set
+		return nil, errors.New("its build context is empty")
+	}
 	if info, err := os.Stat(b.context); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("its build context %s is no directory here", b.stack.name(b.context))
 	}
-	host := filepath.Join(b.context, cmp.Or(config.Dockerfile, "Dockerfile"))
-	if filepath.IsAbs(config.Dockerfile) {
-		host = config.Dockerfile
-	}
+	host := b.dockerfile(cmp.Or(config.Dockerfile, "Dockerfile"))
 	b.file = b.stack.name(host)
 	for _, name := range []string{host + ".dockerignore", filepath.Join(b.context, ".dockerignore")} {
 		text, err := readRegular(filepath.Dir(name), name)
@@ -129,6 +129,25 @@ func (b *builder) read(config *types.BuildConfig) ([]byte, error) {
 	}
 	b.stack.Sources.Add(b.file, text)
 	return text, nil
+}
+
+// dockerfile is the host path of the Dockerfile that a build section names. Where there is no Dockerfile,
+// BuildKit takes one in lower case.
+func (b *builder) dockerfile(name string) string {
+	host := name
+	if !filepath.IsAbs(name) {
+		host = filepath.Join(b.context, name)
+	}
+	dir, base := filepath.Split(host)
+	if base != "Dockerfile" {
+		return host
+	}
+	lower := filepath.Join(dir, "dockerfile")
+	_, missing := os.Lstat(host)
+	if _, err := os.Lstat(lower); err == nil && errors.Is(missing, fs.ErrNotExist) {
+		return lower
+	}
+	return host
 }
 
 // Bounds of a .dockerignore: each pattern becomes a regular expression.
@@ -243,7 +262,9 @@ func (b *builder) image(index int) *Image {
 // from is what a stage begins with: an earlier stage, or an image that is known by its name.
 func (b *builder) from(index int, base string) *Image {
 	i := &Image{Place: proxy.Place{File: b.file}, Environment: map[string]Value{}, dir: "/"}
-	if earlier, ok := b.stage(base); ok && earlier < index {
+	if image, ok := strings.CutPrefix(b.extra[base], imageContext); ok {
+		base = image
+	} else if earlier, ok := b.stage(base); ok && earlier < index {
 		from := b.image(earlier)
 		i.Base, i.dir, i.User, i.Entrypoint, i.Command = from.Base, from.dir, from.User, from.Entrypoint, from.Command
 		i.Ports, i.Environment = slices.Clone(from.Ports), maps.Clone(from.Environment)
@@ -256,6 +277,9 @@ func (b *builder) from(index int, base string) *Image {
 	}
 	return i
 }
+
+// imageContext begins an additional context that is an image. BuildKit puts it in the place of what has its name.
+const imageContext = "docker-image://"
 
 // step is the state between the instructions of a stage.
 type step struct {

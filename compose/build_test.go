@@ -2,6 +2,7 @@ package compose
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -44,6 +45,7 @@ func TestBuild(t *testing.T) {
 		"that Compose gives":             {"FROM nginx\nARG FROM=app.conf\nCOPY $FROM " + app, ", args: {FROM: sites/b.conf}", app, "b"},
 		"by a variable":                  {"FROM nginx\nENV TO=/etc/nginx/conf.d\nCOPY app.conf $TO/app.conf", "", app, "app"},
 		"the image by an argument":       {"ARG TAG=1.27\nFROM nginx:${TAG}", "", "/etc/nginx/nginx.conf", "stock"},
+		"the image by a context":         {"FROM base", ", additional_contexts: {base: \"docker-image://nginx:1.27\"}", "/etc/nginx/nginx.conf", "stock"},
 		"of another stage":               {"FROM node AS web\nWORKDIR /app\nCOPY . .\nFROM nginx\nCOPY --from=web /app/app.conf " + app, "", app, "app"},
 		"what that stage makes":          {"FROM node AS web\nRUN make dist\nFROM nginx\nCOPY --from=web /dist/app.conf " + app, "", app, "unknown"},
 		"a stage over a stage":           {"FROM nginx AS base\nCOPY app.conf " + app + "\nFROM base", "", app, "app"},
@@ -85,6 +87,30 @@ func TestBuild(t *testing.T) {
 			got = "stock"
 		}
 		if got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// BuildKit takes a Dockerfile in lower case where there is no other.
+func TestDockerfileInLowerCase(t *testing.T) {
+	const base, copied = "ctx/sub/", "FROM nginx\nCOPY app.conf "
+	for name, test := range map[string]struct {
+		files         map[string]string
+		options, want string
+	}{
+		"alone":          {map[string]string{"ctx/dockerfile": copied + app}, "", "app"},
+		"beside another": {map[string]string{"ctx/dockerfile": copied + app, "ctx/Dockerfile": "FROM nginx"}, "", "none"},
+		"elsewhere":      {map[string]string{base + "dockerfile": copied + app}, ", dockerfile: sub/Dockerfile", "app"},
+		"by its name":    {map[string]string{base + "dockerfile": copied + app}, ", dockerfile: sub/dockerfile", "app"},
+		"another name":   {map[string]string{"ctx/dockerfile": copied + app}, ", dockerfile: Dockerfile.prod", "unknown"},
+		"none":           {map[string]string{base + "dockerfile": copied + app}, "", "unknown"},
+	} {
+		all := compose("services:\n  edge:\n    build: {context: ./ctx" + test.options + "}\n")
+		maps.Copy(all, test.files)
+		all["ctx/app.conf"] = "app"
+		s := load(t, all)
+		if got := opened(s.container(s.Services["edge"]), app); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}

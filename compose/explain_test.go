@@ -343,8 +343,8 @@ func TestLoadExplainsFaults(t *testing.T) {
 		},
 		{
 			name:  "blank behind the name of a variable",
-			files: compose("services:\n  web:\n    image: x\n    environment:\n      - A=1\n      - KEY = hunter2\n"),
-			want:  `compose.yaml:6:9: services.web.environment: there is a blank between KEY and its =`,
+			files: compose("services:\n  web:\n    image: x\n    post_start:\n      - command: x\n        environment:\n          - A=1\n          - KEY = hunter2\n"),
+			want:  `compose.yaml:8:13: services.web.post_start.0.environment: there is a blank between KEY and its =`,
 			hint:  "remove the blanks",
 		},
 		{

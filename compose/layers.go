@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"why502/compose/nginx"
 )
@@ -28,7 +29,7 @@ type layer struct {
 type tree interface {
 	// open reads a file. The error is fs.ErrNotExist, errDirectory, or an *nginx.UnknownError.
 	open(rel string) (*nginx.File, error)
-	// list gives the names in a directory; the error is fs.ErrNotExist or an *nginx.UnknownError.
+	// list gives the names in a directory; the error is fs.ErrNotExist, errFile, or an *nginx.UnknownError.
 	list(rel string) ([]string, error)
 	// link is what a symbolic link leads to; empty: it is none.
 	link(rel string) string
@@ -60,11 +61,20 @@ func (t hostTree) open(rel string) (*nginx.File, error) {
 	text, err := readRegular(t.root, t.host(rel))
 	switch {
 	case err == nil:
-		return &nginx.File{Name: t.name(t.host(rel)), Text: text}, nil
+		return &nginx.File{Name: t.name(t.host(rel)), Text: text, Source: t.host(rel), Changed: changed(t.host(rel))}, nil
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errDirectory):
 		return nil, err
 	}
 	return nil, &nginx.UnknownError{Why: withoutPath(err).Error()}
+}
+
+// changed is when a file was last written; zero: not known.
+func changed(host string) time.Time {
+	info, err := os.Stat(host)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
 }
 
 func (t hostTree) list(rel string) (names []string, err error) {
@@ -74,10 +84,13 @@ func (t hostTree) list(rel string) (names []string, err error) {
 			names = append(names, e.Name())
 		}
 	}
-	if err != nil {
-		return nil, fs.ErrNotExist
+	if err == nil {
+		return names, nil
 	}
-	return names, nil
+	if info, err := os.Stat(t.host(rel)); err == nil && !info.IsDir() {
+		return nil, errFile
+	}
+	return nil, fs.ErrNotExist
 }
 
 // link leaves out the root itself: Docker resolves the source of a mount.
@@ -141,7 +154,7 @@ func (t textTree) open(rel string) (*nginx.File, error) {
 	return &t.file, nil
 }
 
-func (t textTree) list(string) ([]string, error) { return nil, fs.ErrNotExist }
+func (t textTree) list(string) ([]string, error) { return nil, errFile }
 func (t textTree) link(string) string            { return "" }
 
 // unknownTree stands for files that are not among the project's, and says why.
@@ -191,7 +204,10 @@ func withoutPath(err error) error {
 	return err
 }
 
-var errDirectory = nginx.ErrDirectory
+var (
+	errDirectory = nginx.ErrDirectory
+	errFile      = errors.New("it is a file") // where a directory is looked for
+)
 
 // readRegular reads a file under a root. Nothing else than a regular file is opened (a FIFO would
 // block), nothing outside the root is read, and no more than maxConfigFile.

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
@@ -51,7 +52,11 @@ func loadModel(ctx context.Context, opts Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{Directory: found.projectDirectory(), Sources: Sources{}, Separator: "-"}
+	s := &Stack{Directory: found.projectDirectory(), Sources: Sources{}, Separator: "-", process: map[string]bool{}, seen: map[string]*Seen{}}
+	for _, entry := range opts.Env {
+		name, _, _ := strings.Cut(entry, "=")
+		s.process[name] = true
+	}
 	if utils.StringToBool(found.env["COMPOSE_COMPATIBILITY"]) {
 		s.Separator = "_"
 	}
@@ -59,7 +64,7 @@ func loadModel(ctx context.Context, opts Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	project, err := loader.LoadWithContext(ctx, config, loadOptions(config, opts.Profiles, s.places.keys))
+	project, err := loadProject(ctx, config, loadOptions(config, opts.Profiles, s.places.keys))
 	if err != nil {
 		return nil, s.explain(err)
 	}
@@ -68,6 +73,41 @@ func loadModel(ctx context.Context, opts Options) (*Stack, error) {
 	}
 	s.lower(project)
 	return s, nil
+}
+
+// loadProject is LoadWithContext of compose-go, which refuses lists of variables with "- KEY = value" in them.
+// docker compose 2.28 takes that for a variable whose name ends in the blank, and so do the projects that have it.
+func loadProject(ctx context.Context, config types.ConfigDetails, options func(*loader.Options)) (*types.Project, error) {
+	model, err := loader.LoadModelWithContext(ctx, config, options)
+	if err != nil {
+		return nil, err
+	}
+	services, _ := model["services"].(map[string]any)
+	for _, service := range services {
+		if service, ok := service.(map[string]any); ok {
+			asMapping(service, "environment")
+			if build, ok := service["build"].(map[string]any); ok {
+				asMapping(build, "args")
+			}
+		}
+	}
+	return loader.ModelToProject(model, loader.ToOptions(&config, []func(*loader.Options){options}), config)
+}
+
+// asMapping makes a mapping of a list of variables.
+func asMapping(in map[string]any, key string) {
+	list, ok := in[key].([]any)
+	if !ok {
+		return
+	}
+	mapping := make(map[string]any, len(list))
+	for _, item := range list {
+		name, value, valued := strings.Cut(fmt.Sprint(item), "=")
+		if mapping[name] = nil; valued {
+			mapping[name] = value
+		}
+	}
+	in[key] = mapping
 }
 
 // loadOptions are those of docker compose config, with these differences: the name is settled

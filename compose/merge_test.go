@@ -189,6 +189,12 @@ services:
 `,
 		},
 	},
+	"blanks behind names": {
+		opts: Options{Env: []string{"KEY=shell"}},
+		files: map[string]string{
+			"compose.yaml": "services:\n  web:\n    image: x\n    build: {context: ., args: [\"ARG = x\", \"B\"]}\n    environment:\n      - KEY = \"a b\"\n      - A=1=2 # wins: web environment A\n      - KEY # wins: web environment KEY\n      - UNSET \n      - EMPTY=\n      - $KEY =${KEY}\n",
+		},
+	},
 	"env_file": {
 		opts: Options{Env: []string{"SHELL_ONLY=shell"}},
 		files: map[string]string{

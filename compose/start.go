@@ -169,15 +169,22 @@ func (r *runner) renderTemplates() {
 	}
 	for _, template := range templates {
 		rel, ok := strings.CutSuffix(strings.TrimPrefix(template, strings.TrimSuffix(dir, "/")+"/"), suffix)
-		if ok {
-			c.layers = append(c.layers, &layer{at: path.Join(output, rel), tree: r.rendering(template, filter), hides: true})
+		if !ok {
+			continue
+		}
+		if made := r.rendering(template, filter); made != nil {
+			c.layers = append(c.layers, &layer{at: path.Join(output, rel), tree: made, hides: true})
 		}
 	}
 }
 
-// rendering is what one template becomes. Only variables that the environment has are filled in.
+// rendering is what one template becomes; nil: it is a directory, which the entrypoint passes over. Only
+// variables that the environment has are filled in.
 func (r *runner) rendering(template string, filter *regexp.Regexp) tree {
 	f, err := r.files.open(template)
+	if errors.Is(err, errDirectory) {
+		return nil
+	}
 	if err != nil { // it is a device, or larger than any configuration
 		return unknownTree(template + ": " + err.Error())
 	}

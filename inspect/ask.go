@@ -51,7 +51,7 @@ func (a *asking) ask(q Question) {
 
 // compareQuestions orders questions, so that runs do not differ.
 func compareQuestions(a, b Question) int {
-	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Of, b.Of), cmp.Compare(a.Path, b.Path), cmp.Compare(fmt.Sprint(a.Call), fmt.Sprint(b.Call)))
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Of, b.Of), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Most, b.Most), cmp.Compare(boolInt(a.Text), boolInt(b.Text)), cmp.Compare(fmt.Sprint(a.Call), fmt.Sprint(b.Call)))
 }
 
 // aboutProject asks which containers and networks there are.
@@ -63,21 +63,7 @@ func (a *asking) aboutProject() {
 	for _, id := range slices.Concat(a.snap.Project, a.snap.foreign()) {
 		a.ask(Question{Kind: AskContainer, Of: id})
 	}
-	for _, id := range a.snap.Project {
-		if c := a.snap.Containers[id]; c != nil && !c.OneOff && c.worrying() {
-			a.ask(Question{Kind: AskLog, Of: id})
-		}
-	}
 }
-
-// aboutLogs asks what the proxies wrote of late.
-func (a *asking) aboutLogs() {}
-
-// aboutDisk asks what runs, where that may be something else than what is on disk.
-func (a *asking) aboutDisk() {}
-
-// aboutMemory asks what the containers use, and what was killed.
-func (a *asking) aboutMemory() {}
 
 // proxyNetworks are the networks that a proxy is on, by the files and by the daemon, and every
 // external one: a project whose external network is missing does not start.
@@ -121,6 +107,8 @@ func (s *Snapshot) answered(q Question) bool {
 		_, ok = s.Networks[q.Of]
 	case AskLog:
 		_, ok = s.Logs[q.Of]
+	case AskTail:
+		_, ok = s.Tails[q]
 	case AskKills:
 		_, ok = s.Kills[q.Of]
 	case AskProcesses:
@@ -154,10 +142,4 @@ func (s *Snapshot) foreign() (ids []string) {
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
 	return ids[:min(len(ids), maxForeign)]
-}
-
-// worrying says whether a container does not run, or not for the first time, so that its log may say
-// why.
-func (c *Container) worrying() bool {
-	return c.State != "running" && c.State != "paused" || c.Restarts >= 2
 }

@@ -43,7 +43,8 @@ func TestAsk(t *testing.T) {
 		{"the project is still unknown", asked(), "project shop"},
 		{"an empty answer is one", answered(seen()), ""},
 		{"containers", asked("b", "a"), "container a, container b"},
-		{"all run", answered(seen(up("edge"), up("api"))), ""},
+		{"all run: what the proxies wrote", answered(seen(up("edge"), up("api"))), "log edge"},
+		{"a service that runs, but not well", answered(seen(up("edge"), up("api", health("unhealthy")))), "log api, log edge"},
 		{"logs of what does not", answered(seen(
 			down("a", "exited", 1), down("b", "dead", 1), down("c", "created", 127), down("d", "restarting", 1), down("e", "paused", 0))),
 			"log a, log b, log c, log d"},
@@ -56,6 +57,33 @@ func TestAsk(t *testing.T) {
 			equal(t, questions(stack, test.snap), fields(test.want))
 		})
 	}
+}
+
+// A mount over the directory of the logs hides what leads them to the container's output.
+func TestAskLogFiles(t *testing.T) {
+	const mounted = "  edge: {image: nginx:1.27, restart: always, volumes: [./nginx.conf:/etc/nginx/conf.d/default.conf, ./log:/var/log/nginx]}\n"
+	each(t, map[string]struct{ services, conf, want string }{
+		"not mounted":     {edge, "", ""},
+		"mounted":         {mounted, "", "/var/log/nginx/error.log, /var/log/nginx/access.log"},
+		"another name":    {mounted, "error_log /var/log/nginx/shop.err notice; access_log off;", "/var/log/nginx/shop.err"},
+		"to the output":   {mounted, "error_log /dev/stderr; access_log /dev/stdout;", ""},
+		"of one location": {mounted, "location /x { access_log /var/log/nginx/x.log main; }", "/var/log/nginx/error.log, /var/log/nginx/x.log"},
+		"not on a mount":  {mounted, "error_log /tmp/e.log; access_log /var/log/a.log;", ""},
+	}, func(t *testing.T, test struct{ services, conf, want string }) {
+		stack := shop(t, server(test.conf, pass("/", "http://api:8000")), test.services+api)
+		var paths []string
+		snap := seen(up("edge"), up("api")).log("edge")
+		snap.Networks["shop_default"] = nil
+		for _, q := range Ask(stack, snap, Means{}) {
+			if q.Kind == AskTail {
+				paths = append(paths, q.Path)
+			}
+		}
+		slices.Sort(paths)
+		want := fields(test.want)
+		slices.Sort(want)
+		equal(t, paths, want)
+	})
 }
 
 // restarted is a container that began a moment ago, after n restarts.
@@ -102,6 +130,7 @@ func TestAskForeign(t *testing.T) {
 	snap.Networks["shop_default"] = network
 	equal(t, questions(stack, snap), []string{"container y", "container z"})
 
+	snap.log("edge")
 	other := down("y", "exited", 1, func(c *Container) { c.Project = "other" })
 	snap.Containers["y"], snap.Containers["z"] = other, nil
 	equal(t, questions(stack, snap), nil) // neither logs of others, nor again what is gone

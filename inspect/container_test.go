@@ -68,7 +68,7 @@ func TestLastEmerg(t *testing.T) {
 		{"a directory in place of a file", []string{crit}, `[crit] 1#1: pread() "/etc/nginx/conf.d/x.conf" failed (21: Is a directory)`},
 		{"another [crit]", []string{"[crit] 7#7: *1 connect() to unix:/x failed"}, ""},
 	} {
-		if got := lastEmerg(test.lines); got != test.want {
+		if got := lastEmerg(seen().log("x", test.lines...).Logs["x"]); got != test.want {
 			t.Errorf("%s: %q, want %q", test.what, got, test.want)
 		}
 	}

@@ -117,7 +117,10 @@ func seen(containers ...*Container) *Snapshot {
 
 // log adds the log of a container.
 func (s *Snapshot) log(id string, lines ...string) *Snapshot {
-	s.Logs[id] = lines
+	s.Logs[id] = []LogLine{}
+	for _, text := range lines {
+		s.Logs[id] = append(s.Logs[id], LogLine{Text: text})
+	}
 	return s
 }
 

@@ -8,7 +8,7 @@ import (
 func TestResolveParameter(t *testing.T) {
 	const zone, resolver = "zone g 64k; ", "resolver 127.0.0.11; "
 	old := seen(up("api"), down("edge", "exited", 1))
-	old.Logs["edge"] = []string{`[emerg] 1#1: invalid parameter "resolve" in /etc/nginx/conf.d/default.conf:1`}
+	old.log("edge", `[emerg] 1#1: invalid parameter "resolve" in /etc/nginx/conf.d/default.conf:1`)
 	const invalid = `invalid parameter "resolve"`
 	for name, test := range map[string]struct {
 		image, conf string

@@ -7,7 +7,9 @@ import "time"
 type Question struct {
 	Kind QuestionKind
 	Of   string // what it is about: a project's name, a container's or network's id or name
-	Path string // of AskFile: in the container
+	Path string // of AskFile and AskTail: in the container; one of AskFile that ends in / asks for all that is below
+	Text bool   // of AskFile: for what is in the file, too
+	Most int    // of AskLog: how many lines; 0: few
 	Call Call   // of AskCall
 }
 
@@ -19,6 +21,7 @@ const (
 	AskContainer QuestionKind = "container" // by id: Snapshot.Containers
 	AskNetwork   QuestionKind = "network"   // by full name: Snapshot.Networks
 	AskLog       QuestionKind = "log"       // the last lines of a container, by id: Snapshot.Logs
+	AskTail      QuestionKind = "tail"      // the last lines of a file that a container logs to: Snapshot.Tails
 	AskKills     QuestionKind = "kills"     // what the kernel killed for want of memory, by project: Snapshot.Kills
 	AskProcesses QuestionKind = "processes" // of a container, by id: Snapshot.Processes
 	AskMounts    QuestionKind = "mounts"    // that a container's processes see, by id: Snapshot.Mounts
@@ -53,17 +56,19 @@ type Call struct {
 // is absent was not checked.
 type Snapshot struct {
 	Daemon     Daemon
-	Time       time.Time             // the daemon's clock when it was asked
-	Project    []string              // ids of the project's containers; nil: not asked
-	Containers map[string]*Container // by id, those of other projects on the proxies' networks too
-	Networks   map[string]*Network   // by full name; a nil row: the daemon has none of that name
-	Logs       map[string][]string   // by container id, oldest line first
-	Kills      map[string][]Kill     // by project
-	Processes  map[string][]Process  // by container id
-	Mounts     map[string][]Mounted  // by container id
-	Sockets    map[string][]Socket   // by container id
-	Stats      map[string]*Stats     // by container id
-	Files      map[Question]*File    // a nil row: there is no such file
+	Time       time.Time              // the daemon's clock when it was asked
+	Since      time.Time              // what was logged before is not about the present
+	Project    []string               // ids of the project's containers; nil: not asked
+	Containers map[string]*Container  // by id, those of other projects on the proxies' networks too
+	Networks   map[string]*Network    // by full name; a nil row: the daemon has none of that name
+	Logs       map[string][]LogLine   // by container id, oldest line first
+	Tails      map[Question][]LogLine // a nil row: there is no such file
+	Kills      map[string][]Kill      // by project
+	Processes  map[string][]Process   // by container id
+	Mounts     map[string][]Mounted   // by container id
+	Sockets    map[string][]Socket    // by container id
+	Stats      map[string]*Stats      // by container id; a nil row: it does not run
+	Files      map[Question]*File     // a nil row: there is no such file
 	Replies    map[Question]*Reply
 	Failed     map[Question]string // questions that got no answer, and why
 	Probe      Probe
@@ -90,11 +95,17 @@ const (
 func NewSnapshot(at time.Time) *Snapshot {
 	return &Snapshot{
 		Time:       at,
-		Containers: map[string]*Container{}, Networks: map[string]*Network{}, Logs: map[string][]string{},
+		Containers: map[string]*Container{}, Networks: map[string]*Network{}, Logs: map[string][]LogLine{}, Tails: map[Question][]LogLine{},
 		Kills: map[string][]Kill{}, Processes: map[string][]Process{}, Mounts: map[string][]Mounted{},
 		Sockets: map[string][]Socket{}, Stats: map[string]*Stats{}, Files: map[Question]*File{},
 		Replies: map[Question]*Reply{}, Failed: map[Question]string{},
 	}
+}
+
+// LogLine is one line that a container wrote.
+type LogLine struct {
+	Time time.Time // the daemon's clock; zero: not known, as of lines of a file
+	Text string
 }
 
 // Reply is what a call met.
@@ -160,23 +171,25 @@ type Kill struct {
 	Time      time.Time
 }
 
-// Stats are one sample of what a container uses. A limit of 0 is none.
+// Stats are one sample of what a container uses.
 type Stats struct {
-	Memory, MemoryLimit uint64 // bytes, without what the kernel would give back at once
-	MemoryFailures      uint64 // how often the limit was hit
-	Pids, PidsLimit     uint64
-	Periods, Throttled  uint64 // of the CPU's scheduler, and those in which it held the container back
+	Memory             uint64 // bytes, without what the kernel would give back at once
+	MemoryFailures     uint64 // how often the limit was hit; always 0 with control groups of version 2
+	Pids               uint64 // processes and threads
+	Periods, Throttled uint64 // of the CPU's scheduler, and those in which it held the container back
 }
 
 // File is a file or directory as a container has it.
 type File struct {
-	Link     string    // where it leads, if it is a link
-	Dir      bool      // it is a directory
-	Socket   bool      // it is a unix socket
-	Size     int64     // in bytes
-	Mode     uint32    // permission bits
-	Modified time.Time // of its content
-	Text     string    // of a file whose content was asked for
+	Link     string           // where it leads, if it is a link
+	Dir      bool             // it is a directory
+	Socket   bool             // it is a unix socket
+	Size     int64            // in bytes
+	Mode     uint32           // permission bits
+	Modified time.Time        // of its content
+	Text     string           // of a file whose content was asked for
+	Unread   string           // why there is no text of it, or not all of a tree; empty: there is
+	Tree     map[string]*File // what is below a directory, by path in the container, where that was asked for
 }
 
 // Daemon is the engine that was asked.
@@ -207,8 +220,40 @@ type Container struct {
 	Health       string        // "", starting, healthy, unhealthy
 	HealthOutput string        // of the last check
 	StartPeriod  time.Duration // of its health check
+	MemoryLimit  int64         // bytes; 0: none
+	CPULimit     int64         // billionths of a CPU; 0: none
+	PidsLimit    int64         // processes and threads; 0: none
 	NetworkMode  string        // host, none, container:ID, or a network's name
 	Endpoints    []Endpoint    // sorted by network
+	Made         Made
+}
+
+// Made is what a container was made from. Texts are as Setting gives them.
+type Made struct {
+	Time        time.Time
+	Files       []string // Compose files, absolute
+	Directory   string   // of the project
+	ImageID     string
+	Entrypoint  []string
+	Command     []string
+	Environment map[string]string // variables whose names say that they are credentials left out
+	Ports       []Binding
+	Mounts      []ContainerMount
+}
+
+// Binding is a published port of a container.
+type Binding struct {
+	HostIP    string // empty: all addresses
+	Published int    // 0: a free port that the daemon picked
+	Target    int
+	Protocol  string // tcp or udp
+}
+
+// ContainerMount is a mount of a container.
+type ContainerMount struct {
+	Type   string // bind, volume, tmpfs
+	Source string // host path of a bind; name of a volume
+	Target string
 }
 
 // Endpoint is a container's place on one network. It is up only while the container runs: then

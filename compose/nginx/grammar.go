@@ -112,7 +112,7 @@ const (
 )
 
 // unlisted finds the first word that is no parameter. Where nginx may have been extended, only the
-// name of another directive counts as wrong.
+// name of another directive counts as wrong, and an address.
 func unlisted(args []string, known string, stock bool) string {
 	for _, arg := range args {
 		name, _, valued := strings.Cut(arg, "=")
@@ -120,7 +120,8 @@ func unlisted(args []string, known string, stock bool) string {
 			name += "="
 		}
 		listed := name != "" && strings.Contains(known, " "+name+" ")
-		if !listed && (stock || slices.Contains([]string{"server", "server_name", "listen", "location"}, name)) {
+		foreign := slices.Contains([]string{"server", "server_name", "listen", "location"}, name) || !valued && strings.Contains(arg, ":")
+		if !listed && (stock || foreign) {
 			return fmt.Sprintf(`invalid parameter "%s"`, arg)
 		}
 	}

@@ -22,6 +22,11 @@ func (l *lowerer) group(u *upstreams, n *node, outer *proxy.Resolver) {
 		if child.Name != "server" || len(child.Args) == 0 {
 			continue
 		}
+		if child.wrong && len(child.Args) > 1 && child.Args[0] == child.Name { // "server server a:80;": the second is no host
+			meant := *child
+			meant.Args = meant.Args[1:]
+			child = &meant
+		}
 		p := peer(child, u.stream)
 		if scripted { // what is written stands in for it: server 0.0.0.1;
 			p.Host, p.Port, p.Unknown = "", 0, "Lua chooses the server when a request comes"

@@ -329,6 +329,8 @@ func TestVersions(t *testing.T) {
 		{"server { location / { proxy_pas http://a; } }", Options{}, false}, // a module may have it
 		{"server { subs_filter a b; }", Options{}, false},
 		{"server { more_set_headers 'a: b'; }", Options{}, false},
+		{"upstream g { server server a:80; }", Options{}, true},
+		{"upstream g { server a:80 weigth=3 sticky; }", Options{}, false}, // a module may know these
 		{"server { location / { content_by_lua_block { -- it's { a\n x = \"}\" } } }", Options{}, false},
 	}
 	for _, test := range tests {
@@ -629,6 +631,7 @@ func TestGroups(t *testing.T) {
 		{"upstream b { server a:x; }", `b:[invalid port in upstream "a:x"]`},
 		{"upstream b { server ${A}:1; }", "b:[`${A}` is a placeholder that nothing has filled in]"},
 		{"upstream b { server a:1\n server c:1; }", "b:"},
+		{"upstream b { server server http://a:1; }", `b:[invalid host in upstream "http://a:1"]`},
 		{"upstream b { zone b 64k; keepalive 16; least_conn; server a:1 weight=2 max_conns=5 max_fails=3 fail_timeout=30s; server unix:/run/b.sock down; }", "b:"},
 		{"upstream b { ip_hash; server a:1 resolve; server a:2 backup; server a:3 down; }", "b:"},
 		{"upstream b { hash $request_uri consistent; random two least_conn; server unix:; }", `b:[no path in the unix domain socket in upstream "unix:"]`},

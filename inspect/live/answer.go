@@ -43,8 +43,17 @@ func (d *daemon) answer(ctx context.Context, stack *compose.Stack, q inspect.Que
 		n, err := d.network(ctx, q.Of)
 		return func(s *inspect.Snapshot) { s.Networks[q.Of] = n }, err
 	case inspect.AskLog:
-		lines, err := d.log(ctx, q.Of)
+		lines, err := d.log(ctx, q.Of, q.Most)
 		return func(s *inspect.Snapshot) { s.Logs[q.Of] = lines }, err
+	case inspect.AskKills:
+		kills, err := d.kills(ctx, q.Of)
+		return func(s *inspect.Snapshot) { s.Kills[q.Of] = kills }, err
+	case inspect.AskStats:
+		stats, err := d.stats(ctx, q.Of)
+		return func(s *inspect.Snapshot) { s.Stats[q.Of] = stats }, err
+	case inspect.AskProcesses:
+		all, err := d.processes(ctx, q.Of)
+		return func(s *inspect.Snapshot) { s.Processes[q.Of] = all }, err
 	}
 	return nil, fmt.Errorf("nothing answers a question of kind %q", q.Kind)
 }
@@ -97,8 +106,10 @@ func (d *daemon) container(ctx context.Context, id string) (*inspect.Container, 
 		NetworkMode: clean(string(seen.HostConfig.NetworkMode)),
 		Endpoints:   endpoints(seen, d.givesNames()),
 	}
+	c.Made = made(seen)
 	d.notice(seen)
 	setState(c, seen.State)
+	limits(c, seen.HostConfig)
 	if labels := seen.Config.Labels; labels[labelHash] != "" {
 		c.Project = clean(labels[labelProject])
 		c.Service = clean(labels[labelService])

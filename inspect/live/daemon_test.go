@@ -212,7 +212,7 @@ func checkExited(t *testing.T, snap *inspect.Snapshot, c *inspect.Container) {
 			t.Errorf("endpoint %+v is up", e)
 		}
 	}
-	if log := strings.Join(snap.Logs[c.ID], "\n"); !strings.Contains(log, `host not found in upstream "nobody-answers-to-this"`) {
+	if log := fmt.Sprint(snap.Logs[c.ID]); !strings.Contains(log, `host not found in upstream "nobody-answers-to-this"`) {
 		t.Errorf("its log has no reason: %q", log)
 	}
 }

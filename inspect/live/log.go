@@ -9,63 +9,111 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/docker/docker/api/types/container"
+
+	"why502/inspect"
 )
 
 const (
-	// logLines are enough for the last start of a proxy that crashes again and again.
-	logLines = 200
+	// fewLines are enough for the last start of a proxy that crashes again and again.
+	fewLines = 200
 
 	// lineBytes is twice what nginx itself allows a line of its error log.
 	lineBytes = 4 << 10
 
-	// maxLog is more than the daemon sends: it keeps lines in pieces of 16 KiB and counts pieces.
-	maxLog = 4 << 20
+	// maxLog is more than the daemon sends of ordinary lines. It keeps them in pieces of 16 KiB and
+	// counts pieces, so that fewLines never come to more than half of it.
+	maxLog = 8 << 20
 )
 
-// log asks for the last lines that a container wrote to stdout and stderr.
-func (d *daemon) log(ctx context.Context, id string) ([]string, error) {
+// log asks for the last lines that a container wrote to stdout and stderr, at most so many; 0: few.
+// Where they are so long that their end, which matters, may be cut off, a few of them have to do.
+func (d *daemon) log(ctx context.Context, id string, most int) ([]inspect.LogLine, error) {
+	most = max(most, fewLines)
+	raw, err := d.readLog(ctx, id, most)
+	if err == nil && len(raw) > maxLog && most > fewLines {
+		most = fewLines
+		raw, err = d.readLog(ctx, id, most)
+	}
+	if err != nil {
+		return nil, err
+	}
+	all := stamped(raw[:min(len(raw), maxLog)])
+	return all[max(0, len(all)-most):], nil
+}
+
+// readLog reads at most a byte more than maxLog.
+func (d *daemon) readLog(ctx context.Context, id string, most int) ([]byte, error) {
 	body, err := d.client.ContainerLogs(ctx, id, container.LogsOptions{
 		ShowStdout: true,
 		ShowStderr: true,
-		Tail:       strconv.Itoa(logLines),
+		Timestamps: true,
+		Tail:       strconv.Itoa(most),
 	})
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, maxLog))
-	if err != nil {
-		return nil, err
-	}
-	all := lines(raw)
-	return all[max(0, len(all)-logLines):], nil
+	return io.ReadAll(io.LimitReader(body, maxLog+1))
 }
 
-// lines splits a log into lines, in the order in which they ended. A long line comes in several
-// frames of which only the last ends it, and the other stream's may lie between them.
+// stamped splits a log whose lines, and the pieces of long ones, begin with the daemon's time.
+func stamped(raw []byte) []inspect.LogLine {
+	all := []inspect.LogLine{}
+	eachLine(raw, func(line []byte) {
+		at, text := stamp(line)
+		all = append(all, inspect.LogLine{Time: at, Text: plain(text)})
+	})
+	return all
+}
+
+// stamp cuts the time off a line: 2026-11-21T13:09:25.968444788Z.
+func stamp(line []byte) (time.Time, []byte) {
+	end := bytes.IndexByte(line[:min(len(line), len(time.RFC3339Nano)+1)], ' ')
+	if end < 0 {
+		return time.Time{}, line
+	}
+	at, err := time.Parse(time.RFC3339Nano, string(line[:end]))
+	if err != nil {
+		return time.Time{}, line
+	}
+	return at, line[end+1:]
+}
+
+// lines splits output into lines.
 func lines(raw []byte) []string {
 	all := []string{}
+	eachLine(raw, func(line []byte) { all = append(all, plain(line)) })
+	return all
+}
+
+// eachLine visits the lines of a log in the order in which they ended. A long line comes in several
+// frames of which only the last ends it, and the other stream's may lie between them.
+func eachLine(raw []byte, visit func([]byte)) {
 	var begun [3][]byte
 	for stream, text := range frames(raw) {
+		if len(begun[stream]) > 0 {
+			_, text = stamp(text)
+		}
 		text = append(begun[stream], text...)
 		for {
 			line, rest, ended := bytes.Cut(text, []byte("\n"))
 			if !ended {
 				break
 			}
-			all, text = append(all, plain(line)), rest
+			visit(line)
+			text = rest
 		}
 		begun[stream] = text
 	}
 	for _, line := range begun {
 		if len(line) > 0 {
-			all = append(all, plain(line))
+			visit(line)
 		}
 	}
-	return all
 }
 
 // frames yields the frames of a log: per ContainerAttach in Docker's API, the stream's number, three

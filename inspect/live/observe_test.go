@@ -18,10 +18,14 @@ const apiContainer = `{
 	"State": {"Status": "running", "Running": true, "OOMKilled": true, "ExitCode": 137, "Error": "no \u001b[31mred\u001b[0m\n",
 		"StartedAt": "2026-11-21T13:09:25.968444788Z", "FinishedAt": "0001-01-01T00:00:00Z",
 		"Health": {"Status": "unhealthy", "Log": [{"Output": "old"}, {"Output": "curl: (7)\r\nrefused"}]}},
-	"Config": {"Image": "api:1", "Env": ["TOKEN=secret"], "Healthcheck": {"StartPeriod": 5000000000}, "Labels": {
+	"Created": "2026-11-21T13:09:20Z", "Mounts": [
+		{"Type": "bind", "Source": "/srv/shop/conf", "Destination": "/conf"},
+		{"Type": "volume", "Name": "shop_data", "Source": "/var/lib/docker/volumes/shop_data/_data", "Destination": "/data"}],
+	"Config": {"Image": "api:1", "Env": ["TOKEN=secret", "MODE=fast", "DB=pg://u:hidden@db/x"], "Entrypoint": ["/run.sh"], "Cmd": ["--password=hidden", "-v"], "Healthcheck": {"StartPeriod": 5000000000}, "Labels": {
 		"com.docker.compose.project": "shop", "com.docker.compose.service": "api",
-		"com.docker.compose.oneoff": "False", "com.docker.compose.config-hash": "f00"}},
-	"HostConfig": {"NetworkMode": "shop_front"},
+		"com.docker.compose.oneoff": "False", "com.docker.compose.config-hash": "f00",
+		"com.docker.compose.project.working_dir": "/srv/shop", "com.docker.compose.project.config_files": "/srv/shop/compose.yaml,/srv/shop/override.yaml"}},
+	"HostConfig": {"NetworkMode": "shop_front", "Tmpfs": {"/run": ""}, "PortBindings": {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18000"}]}},
 	"NetworkSettings": {"Networks": {
 		"shop_front": {"EndpointID": "e1", "IPAddress": "172.18.0.2", "GlobalIPv6Address": "fd00::2",
 			"Aliases": ["shop-api-1", "api"], "DNSNames": ["shop-api-1", "api", "API", "aaa"]},
@@ -33,7 +37,7 @@ func TestObserve(t *testing.T) {
 		"/containers/json":     text(`[{"Id": "ccc"}, {"Id": "aaa"}]`),
 		"/containers/aaa/json": text(apiContainer),
 		"/containers/ccc/json": status(404, "No such container: ccc"),
-		"/containers/aaa/logs": text("\x02\x00\x00\x00\x00\x00\x00\x06hello\n"),
+		"/containers/aaa/logs": text(frame(2, "2026-11-21T13:09:25.968444788Z hello\n")),
 		"/containers/ccc/logs": status(501, "configured logging driver does not support reading"),
 		"/networks/shop_front": text(`{"Id": "n1", "Name": "shop_front", "Driver": "bridge", "Internal": true, "Containers": {"bbb": {}, "aaa": {}, "ep-dead": {}}}`),
 		"/networks/shop_back":  text(`{"Id": "shop_back0", "Name": "another"}`),
@@ -55,6 +59,15 @@ func TestObserve(t *testing.T) {
 		Started: time.Date(2026, 11, 21, 13, 9, 25, 968444788, time.UTC),
 		Health:  "unhealthy", HealthOutput: "curl: (7)\nrefused", StartPeriod: 5 * time.Second,
 		NetworkMode: "shop_front",
+		Made: inspect.Made{
+			Time: time.Date(2026, 11, 21, 13, 9, 20, 0, time.UTC), Files: []string{"/srv/shop/compose.yaml", "/srv/shop/override.yaml"}, Directory: "/srv/shop",
+			ImageID: "sha256:1", Entrypoint: []string{"/run.sh"}, Command: []string{"--password=***", "-v"},
+			Environment: map[string]string{"MODE": "fast", "DB": "pg://u:***@db/x"},
+			Ports:       []inspect.Binding{{HostIP: "127.0.0.1", Published: 18000, Target: 8000, Protocol: "tcp"}},
+			Mounts: []inspect.ContainerMount{
+				{Type: "bind", Source: "/srv/shop/conf", Target: "/conf"}, {Type: "volume", Source: "shop_data", Target: "/data"}, {Type: "tmpfs", Target: "/run"},
+			},
+		},
 		Endpoints: []inspect.Endpoint{
 			{Network: "shop_back", Names: []string{"api"}},
 			{Network: "shop_front", ID: "e1", IPv4: "172.18.0.2", IPv6: "fd00::2", Names: []string{"aaa", "api", "shop-api-1"}},
@@ -64,7 +77,7 @@ func TestObserve(t *testing.T) {
 		"shop_front": {ID: "n1", Name: "shop_front", Driver: "bridge", Internal: true, Containers: []string{"aaa", "bbb"}},
 		"shop_back":  nil,
 	}
-	want.Logs = map[string][]string{"aaa": {"hello"}}
+	want.Logs = map[string][]inspect.LogLine{"aaa": {{Time: time.Date(2026, 11, 21, 13, 9, 25, 968444788, time.UTC), Text: "hello"}}}
 	want.Failed = map[inspect.Question]string{
 		{Kind: inspect.AskContainer, Of: "ccc"}: "the Docker daemon at " + e.endpoint + ": No such container: ccc",
 		{Kind: inspect.AskLog, Of: "ccc"}:       "the Docker daemon at " + e.endpoint + ": configured logging driver does not support reading",
@@ -87,7 +100,7 @@ func TestObserveSendsOnlyReadingRequests(t *testing.T) {
 	}
 	want := []string{
 		"GET /v1.51/containers/aaa/json",
-		"GET /v1.51/containers/aaa/logs?stderr=1&stdout=1&tail=200",
+		"GET /v1.51/containers/aaa/logs?stderr=1&stdout=1&tail=200&timestamps=1",
 		"GET /v1.51/containers/json?all=1&filters=%7B%22label%22%3A%7B%22com.docker.compose.config-hash%22%3Atrue%2C%22com.docker.compose.project%3Dshop%22%3Atrue%7D%7D",
 		"GET /v1.51/networks/shop_back",
 		"GET /v1.51/networks/shop_front",
