@@ -112,6 +112,13 @@ func (s *stage) step(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// done are the steps so far.
+func (s *stage) done() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.steps)
+}
+
 func (s *stage) create(w http.ResponseWriter, r *http.Request) {
 	var c createRequest
 	if err := json.NewDecoder(r.Body).Decode(&c); err != nil {
@@ -251,8 +258,8 @@ func TestHelper(t *testing.T) {
 	if len(snap.Sockets["aaa"]) != 1 || len(snap.Mounts["aaa"]) != 1 {
 		t.Errorf("sockets %v, mounts %v", snap.Sockets, snap.Mounts)
 	}
-	if want := []string{"create", "archive", "attach", "start"}; !slices.Equal(s.steps, want) {
-		t.Errorf("steps %q, want %q", s.steps, want)
+	if want := []string{"create", "archive", "attach", "start"}; !slices.Equal(s.done(), want) {
+		t.Errorf("steps %q, want %q", s.done(), want)
 	}
 	if want := []string{"/ why502-probe -r-xr-xr-x <nil>"}; !slices.Equal(s.files, want) {
 		t.Errorf("files %q, want %q", s.files, want)
@@ -356,8 +363,8 @@ func TestHelperFails(t *testing.T) {
 			if snap.Probe.State != inspect.ProbeUnavailable || snap.Probe.Why == "" {
 				t.Errorf("probe %+v", snap.Probe)
 			}
-			if slices.Contains(s.steps, "DELETE") != test.removed {
-				t.Errorf("steps %q", s.steps)
+			if slices.Contains(s.done(), "DELETE") != test.removed {
+				t.Errorf("steps %q", s.done())
 			}
 		})
 	}
@@ -401,8 +408,8 @@ func TestHelperInterrupted(t *testing.T) {
 	if err != nil || !strings.Contains(fmt.Sprint(snap.Failed), "interrupted") {
 		t.Errorf("%v, %v", err, snap)
 	}
-	if !slices.Contains(s.steps, "DELETE") {
-		t.Errorf("steps %q", s.steps)
+	if !slices.Contains(s.done(), "DELETE") {
+		t.Errorf("steps %q", s.done())
 	}
 }
 
@@ -420,8 +427,8 @@ func TestHelperRefused(t *testing.T) {
 		if p := snap.Probe; p.State != inspect.ProbeUnavailable || !strings.Contains(p.Why, fmt.Sprintf("(%d)", code)) || !strings.Contains(p.Remedy, "POST=1") {
 			t.Errorf("probe %+v", p)
 		}
-		if len(snap.Failed) != 4 || !slices.Equal(s.steps, []string{"create"}) {
-			t.Errorf("failed %v, steps %q", snap.Failed, s.steps)
+		if len(snap.Failed) != 4 || !slices.Equal(s.done(), []string{"create"}) {
+			t.Errorf("failed %v, steps %q", snap.Failed, s.done())
 		}
 	}
 }
@@ -447,8 +454,8 @@ func TestHelperInPart(t *testing.T) {
 func TestNoHelpers(t *testing.T) {
 	s := setStage(t, nil)
 	snap, err := observeWith(t, s.env(), asking(calls("aaa")...), shop)
-	if err != nil || len(snap.Failed) != 2 || snap.Probe.State != inspect.ProbeOff || len(s.steps) > 0 {
-		t.Errorf("%v; failed %v, probe %+v, steps %q", err, snap.Failed, snap.Probe, s.steps)
+	if err != nil || len(snap.Failed) != 2 || snap.Probe.State != inspect.ProbeOff || len(s.done()) > 0 {
+		t.Errorf("%v; failed %v, probe %+v, steps %q", err, snap.Failed, snap.Probe, s.done())
 	}
 }
 

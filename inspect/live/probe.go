@@ -134,9 +134,9 @@ func (d *daemon) help(ctx context.Context, beside container.InspectResponse, ask
 		return nil, none
 	}
 	h.swept.Do(func() { h.sweeping.Go(func() { d.sweep(ctx) }) })
-	ctx, cancel := early(ctx)
+	soon, cancel := early(ctx) // not ctx, which the sweep has
 	defer cancel()
-	found, err := d.send(ctx, beside, asked)
+	found, err := d.send(soon, beside, asked)
 	if refused, ok := errors.AsType[*Error](err); ok && refused.refused {
 		h.mu.Lock()
 		h.none = refused
