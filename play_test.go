@@ -144,7 +144,8 @@ func (p *play) why502(args ...string) result {
 		env = append(env, "DOCKER_HOST="+p.daemon.host)
 	}
 	var stdout, stderr strings.Builder
-	code := run(p.t.Context(), append(args, "-p", p.project, p.folder), env, strings.NewReader(""), &stdout, &stderr)
+	args = append(args, "--timeout=1m", "-p", p.project, p.folder) // several plays at once keep the engine busy
+	code := run(p.t.Context(), args, env, strings.NewReader(""), &stdout, &stderr)
 	rename := strings.NewReplacer(p.project, p.written)
 	return result{code, rename.Replace(stdout.String()), rename.Replace(stderr.String())}
 }
