@@ -194,7 +194,7 @@ func (s *speaker) tellUWSGI(first heard) (kind string, h heard) {
 // servers of it wait for more, or answer in some other way, where they do not understand. The others are
 // for what closes the connection without a word, as long as it does.
 func (s *speaker) identify(spoken string, last heard) (kind string) {
-	for _, other := range []string{speaksHTTP, speaksTLS, speaksFastCGI, speaksHTTP2, speaksUWSGI} {
+	for _, other := range []string{speaksHTTP, speaksTLS, speaksFastCGI, speaksUWSGI, speaksHTTP2} {
 		if other == spoken {
 			continue
 		}
