@@ -48,7 +48,7 @@ func (s *speaker) talkPlainly(conn net.Conn) {
 	if s.Speaks = recognise(h.data); s.own != "" {
 		s.Speaks = s.tell(h)
 	}
-	if s.Speaks == "" && len(h.data) > 0 {
+	if s.Speaks == "" && len(h.data) > 0 && recognise(h.data) == "" {
 		s.Speaks, s.Banner = speaksOther, printable(string(h.data), maxBanner)
 	}
 	if s.own == speaksHTTP && s.Speaks == speaksHTTP {
@@ -169,6 +169,8 @@ func (s *speaker) tell(h heard) string {
 		kind, h = s.tellUWSGI(h)
 	}
 	switch {
+	case isOddAnswer(s.own, h.data):
+		return s.own
 	case kind == "":
 		return s.identify(s.own, h)
 	case kind == speaksHTTP && s.own != speaksHTTP && s.wantsTLS(status(h.data)):
