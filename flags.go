@@ -13,6 +13,7 @@ import (
 
 	"why502/compose"
 	"why502/inspect"
+	"why502/inspect/live"
 	"why502/report"
 )
 
@@ -36,6 +37,8 @@ What to check:
       --live MODE              ask the Docker daemon: auto, off, require (auto)
       --probe MODE             try names and ports from where nginx stands, in a
                                container made for that: auto, off, require (auto)
+      --since TIME             what logs say counts from then on, as for docker
+                                logs: a duration like 30m, or a time (15m)
       --timeout DURATION       how long daemon and probe may take in all (10s)
       --ignore RULE[=SUBJECT]  not this rule, at all or for a service, host or
                                route; * in SUBJECT matches anything (repeatable)
@@ -47,6 +50,12 @@ What to print:
       --color WHEN             auto, always or never (auto)
   -q, --quiet                  a line per finding
   -v, --verbose                everything, however long
+
+Now and later:
+      --record FILE            write down what the diagnosis rests on, without
+                               credentials
+      --replay FILE            diagnose what was recorded, here or elsewhere; - is
+                               standard input
 
 Other:
       --fail-on SEVERITY       exit with 1 from this severity on: error, warning
@@ -88,12 +97,15 @@ type request struct {
 	project compose.Options
 	live    string // auto, off, require
 	probe   string // auto, off, require
+	since   string
 	timeout time.Duration
 	ignore  []inspect.Ignore
 	outputs []output
 	style   report.Options
 	color   string // auto, always, never
 	failOn  inspect.Severity
+	record  string // file to write a record to; empty: none
+	replay  string // file of the record to diagnose; - is standard input; empty: none
 }
 
 // flags are the values of the flags as given.
@@ -101,6 +113,7 @@ type flags struct {
 	project compose.Options
 	live    string
 	probe   string
+	since   string
 	timeout time.Duration
 	ignore  []string
 	formats []string
@@ -108,6 +121,8 @@ type flags struct {
 	show    string
 	failOn  string
 	color   string
+	record  string
+	replay  string
 	quiet   bool
 	verbose bool
 	version bool
@@ -125,6 +140,7 @@ func (f *flags) set() *pflag.FlagSet {
 	s.StringArrayVar(&f.project.Proxies, "proxy", nil, "")
 	s.StringVar(&f.live, "live", "auto", "")
 	s.StringVar(&f.probe, "probe", "auto", "")
+	s.StringVar(&f.since, "since", "15m", "")
 	s.DurationVar(&f.timeout, "timeout", 10*time.Second, "")
 	s.StringArrayVar(&f.ignore, "ignore", nil, "")
 	s.StringArrayVar(&f.formats, "format", nil, "")
@@ -132,6 +148,8 @@ func (f *flags) set() *pflag.FlagSet {
 	s.StringVar(&f.show, "show", "note", "")
 	s.StringVar(&f.failOn, "fail-on", "error", "")
 	s.StringVar(&f.color, "color", "auto", "")
+	s.StringVar(&f.record, "record", "", "")
+	s.StringVar(&f.replay, "replay", "", "")
 	s.BoolVarP(&f.quiet, "quiet", "q", false, "")
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "")
 	s.BoolVar(&f.version, "version", false, "")
@@ -166,7 +184,31 @@ func parse(args []string) (*request, error) {
 	case "probe":
 		return &request{command: runProbe}, alone(set, 1)
 	}
+	for _, name := range []string{"record", "replay"} {
+		if set.Changed(name) && set.Lookup(name).Value.String() == "" {
+			return nil, wrong("--"+name+" FILE", "--%s names no file", name)
+		}
+	}
+	if set.Changed("replay") {
+		if err := replayAlone(set); err != nil {
+			return nil, err
+		}
+	}
 	return f.diagnosis(set.Args())
+}
+
+// replayAlone refuses what says which project to read, or how to ask the daemon: a record has it all.
+func replayAlone(set *pflag.FlagSet) error {
+	const hint = "leave it out: a record has the project, and what the daemon said"
+	for _, name := range []string{"file", "project-name", "project-directory", "profile", "env-file", "proxy", "live", "since", "probe", "record"} {
+		if set.Changed(name) {
+			return wrong(hint, "--replay does not go with --%s", name)
+		}
+	}
+	if set.NArg() > 0 {
+		return wrong(hint, "--replay does not go with %q", set.Arg(0))
+	}
+	return nil
 }
 
 // parseExplain reads the command line of explain.
@@ -196,7 +238,9 @@ func alone(set *pflag.FlagSet, n int) error {
 
 // diagnosis reads the command line of a diagnosis.
 func (f *flags) diagnosis(args []string) (*request, error) {
-	r := &request{project: f.project, live: f.live, probe: f.probe, timeout: f.timeout, color: f.color}
+	r := &request{
+		project: f.project, live: f.live, probe: f.probe, since: f.since, timeout: f.timeout, color: f.color, record: f.record, replay: f.replay,
+	}
 	r.style = report.Options{Verbose: f.verbose, Quiet: f.quiet, Version: version}
 	err := f.check()
 	if err != nil {
@@ -207,6 +251,9 @@ func (f *flags) diagnosis(args []string) (*request, error) {
 	}
 	if r.ignore, err = parseIgnores(f.ignore); err != nil {
 		return nil, err
+	}
+	if other := sameTarget(r.outputs, output{file: f.record}); other != "" && f.record != "" {
+		return nil, wrong("give the record a file of its own", "%s and the record both go to %q", other, f.record)
 	}
 	r.style.Show, r.failOn = severity(f.show), severity(f.failOn)
 	r.project.Directory, err = directory(args)
@@ -231,9 +278,14 @@ func (f *flags) check() error {
 				"--%s is %q, but can be %s", choice.flag, choice.value, either(choice.of))
 		}
 	}
+	_, err := live.Since(f.since, time.Now())
 	switch {
+	case err != nil:
+		return wrong("a duration like 30m, or a time like 2026-01-31T12:00:00Z", "--since: %w", err)
 	case f.timeout <= 0:
 		return wrong("a duration like 10s or 1m", "--timeout is %s, but must be more than nothing", f.timeout)
+	case f.record == "-":
+		return wrong("--record FILE", "--record writes to a file: the report goes to standard output")
 	case f.quiet && f.verbose:
 		return wrong("leave out one of them", "--quiet and --verbose contradict each other")
 	case f.live == "off" && f.probe == "require":

@@ -153,6 +153,7 @@ func TestWrongUse(t *testing.T) {
 		"show":                    {"--show never", `--show is "never", but can be note, warning or error`, ""},
 		"color":                   {"--color yes", `--color is "yes", but can be auto, always or never`, ""},
 		"timeout, no unit":        {"--timeout 10", `--timeout cannot be "10"`, "10s"},
+		"since, no time":          {"--since yesterday", `--since: "yesterday" is no time`, "30m"},
 		"timeout, nothing":        {"--timeout 0s", "--timeout is 0s", "10s"},
 		"quiet and verbose":       {"-q -v", "--quiet and --verbose contradict each other", ""},
 		"ignore an unknown rule":  {"--ignore nonsense-at-all=api", `unknown rule "nonsense-at-all"`, "why502 rules"},
@@ -214,7 +215,7 @@ func TestUsage(t *testing.T) {
 func TestParse(t *testing.T) {
 	args := []string{
 		"-f", "a.yaml", "--file", "-", "-p", "shop", "--project-directory", "d", "--profile", "x", "--profile", "y",
-		"--env-file", "e", "--proxy", "edge", "--live", "require", "--probe", "off", "--timeout", "3s", "--ignore", "*=api", "--format=json=out,1.json",
+		"--env-file", "e", "--proxy", "edge", "--live", "require", "--probe", "off", "--since", "2h", "--timeout", "3s", "--ignore", "*=api", "--format=json=out,1.json",
 		"--format", "text", "--fail-on", "never", "--show", "warning", "--color=always", "-v", "dir",
 	}
 	r, err := parse(args)
@@ -229,7 +230,7 @@ func TestParse(t *testing.T) {
 		"profiles":  slices.Equal(p.Profiles, []string{"x", "y"}),
 		"env files": slices.Equal(p.EnvFiles, []string{"e"}),
 		"proxies":   slices.Equal(p.Proxies, []string{"edge"}),
-		"live":      r.live == "require" && r.probe == "off" && r.timeout == 3*time.Second,
+		"live":      r.live == "require" && r.probe == "off" && r.since == "2h" && r.timeout == 3*time.Second,
 		"ignore":    slices.Equal(r.ignore, []inspect.Ignore{{Rule: "*", Subject: "api"}}),
 		"outputs":   len(r.outputs) == 2 && r.outputs[0].file == "out,1.json" && r.outputs[1].file == "",
 		"fail-on":   r.failOn == never,
@@ -247,7 +248,7 @@ func TestParseDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.command != diagnose || r.project.Directory != "" || r.live != "auto" || r.probe != "auto" || r.timeout != 10*time.Second ||
+	if r.command != diagnose || r.project.Directory != "" || r.live != "auto" || r.probe != "auto" || r.since != "15m" || r.timeout != 10*time.Second ||
 		r.failOn != inspect.Error || r.style.Show != inspect.Note || len(r.outputs) != 1 || r.outputs[0].format.Name != "text" {
 		t.Errorf("%+v", r)
 	}
@@ -506,7 +507,7 @@ func TestStage(t *testing.T) {
 	if err := os.Symlink("file", link); err != nil {
 		t.Skip(err)
 	}
-	s, err := stage(link, []byte("new"))
+	s, err := stage(link, []byte("new"), 0)
 	if err != nil || read(t, file) != "old" {
 		t.Fatal("staging changed the file", err)
 	}
@@ -520,10 +521,10 @@ func TestStage(t *testing.T) {
 	if info, _ := os.Stat(file); info.Mode().Perm() != 0o600 {
 		t.Errorf("the file's mode is now %o", info.Mode().Perm())
 	}
-	if _, err := stage(dir, nil); err == nil {
+	if _, err := stage(dir, nil, 0); err == nil {
 		t.Error("a directory can be written")
 	}
-	if s, err := stage(os.DevNull, []byte("x")); err != nil || s.temp != "" || s.commit() != nil {
+	if s, err := stage(os.DevNull, []byte("x"), 0); err != nil || s.temp != "" || s.commit() != nil {
 		t.Error("a device is not written to directly", err)
 	}
 }

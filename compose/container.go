@@ -11,6 +11,7 @@ import (
 // image, over it the mounts, over them what the start itself writes.
 func (s *Stack) container(svc *Service) *container {
 	c := s.serviceImage(svc).clone()
+	c.built = len(c.layers)
 	if svc.VolumesFrom && c.unknown == "" {
 		c.unknown = svc.Name + " mounts the volumes of another container"
 	}

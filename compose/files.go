@@ -5,17 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"why502/compose/nginx"
+	"why502/compose/proxy"
 )
 
 // container is the file system of one service's containers, as far as the project's files tell.
 type container struct {
 	layers  []*layer            // each over those before it
+	built   int                 // how many of them are the image's
 	stock   bool                // it has nothing but what the stock nginx and the project bring
 	unknown string              // why files may be there that no layer has; "": none are
 	name    func(string) string // what places call a host path
@@ -23,6 +26,7 @@ type container struct {
 	looks   *int // into layers so far, of all containers together
 	made    *int // bytes of files that were rendered so far, of all containers together
 
+	seen    *Seen               // what the daemon shows of it; nil: nothing
 	argv    []string            // the command line of nginx, as far as the start was followed; nil: the image's
 	opened  map[string]bool     // container paths that nginx read
 	missing map[string]BadMount // mounts that nginx needs whose source is not what it has to be, by target
@@ -38,6 +42,10 @@ func (c *container) open(p string) (*nginx.File, error) {
 	p = path.Clean(p)
 	c.opened[p] = true
 	f, l, err := c.find(p)
+	if err == nil {
+		f.Origin = c.origin(f, l)
+	}
+	f, err = c.asSeen(p, f, err)
 	switch {
 	case err == nil:
 		c.sources.keep(f)
@@ -46,6 +54,24 @@ func (c *container) open(p string) (*nginx.File, error) {
 		return nil, &nginx.UnknownError{Why: "its source " + c.name(l.mount.Source) + " is not a file"}
 	}
 	return f, err
+}
+
+// origin is how a file that a layer brings comes to be in the container.
+func (c *container) origin(f *nginx.File, l *layer) proxy.Origin {
+	asItIs := f.Written == nil && f.Line == 0 && !f.Rendered && !f.Emptied
+	switch i := slices.Index(c.layers, l); {
+	case f.Source == "":
+		return proxy.OfImage
+	case l.mount != nil:
+		info, err := os.Lstat(l.mount.Source)
+		f.Linked = err == nil && info.Mode().Type() == fs.ModeSymlink
+		return proxy.Mounted
+	case i >= c.built:
+		return proxy.Made
+	case asItIs:
+		return proxy.Copied
+	}
+	return proxy.OfImage
 }
 
 // find gives the file at a container path, which is that of the topmost layer that has it, and the
@@ -117,6 +143,9 @@ func (c *container) firstLink(p string) (next string, found bool) {
 
 // link is what the link at a path leads to; empty: it is none.
 func (c *container) link(p string) string {
+	if to := c.seen.link(p); to != "" {
+		return to
+	}
 	for _, l := range slices.Backward(c.layers) {
 		rel, covers := l.covers(p)
 		if !covers {
@@ -163,6 +192,9 @@ const maxMatches = 10_000
 // list gives the names in a directory of the container, and why there may be more.
 func (c *container) list(dir string) (names []string, unknown string) {
 	dir = c.follow(path.Clean(dir))
+	if c.seen.covers(dir) {
+		return c.seen.list(dir), ""
+	}
 	unknown = c.unknown
 	for _, l := range c.layers {
 		rel, covers := l.covers(dir)

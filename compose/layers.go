@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"why502/compose/nginx"
 )
@@ -60,11 +61,20 @@ func (t hostTree) open(rel string) (*nginx.File, error) {
 	text, err := readRegular(t.root, t.host(rel))
 	switch {
 	case err == nil:
-		return &nginx.File{Name: t.name(t.host(rel)), Text: text}, nil
+		return &nginx.File{Name: t.name(t.host(rel)), Text: text, Source: t.host(rel), Changed: changed(t.host(rel))}, nil
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errDirectory):
 		return nil, err
 	}
 	return nil, &nginx.UnknownError{Why: withoutPath(err).Error()}
+}
+
+// changed is when a file was last written; zero: not known.
+func changed(host string) time.Time {
+	info, err := os.Stat(host)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
 }
 
 func (t hostTree) list(rel string) (names []string, err error) {

@@ -52,7 +52,11 @@ func loadModel(ctx context.Context, opts Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{Directory: found.projectDirectory(), Sources: Sources{}, Separator: "-"}
+	s := &Stack{Directory: found.projectDirectory(), Sources: Sources{}, Separator: "-", process: map[string]bool{}, seen: map[string]*Seen{}}
+	for _, entry := range opts.Env {
+		name, _, _ := strings.Cut(entry, "=")
+		s.process[name] = true
+	}
 	if utils.StringToBool(found.env["COMPOSE_COMPATIBILITY"]) {
 		s.Separator = "_"
 	}

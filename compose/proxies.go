@@ -111,6 +111,7 @@ func hasPass(c *proxy.Config) bool {
 func (s *Stack) readProxy(svc *Service, why string) *Proxy {
 	c := s.container(svc)
 	s.start(c, svc)
+	c.seen = s.seen[svc.Name]
 	known := family(svc.Base())
 	p := &Proxy{Service: svc, Why: why, Sure: svc.Build != nil || nginxImage.MatchString(repository(svc.Image)), Stock: c.stock && c.unknown == "" && startsNginx(svc)}
 	p.Beside = known.beside

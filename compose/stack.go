@@ -31,6 +31,8 @@ type Stack struct {
 	places    places                            // of every key and item of the Compose files
 	env       map[string]types.Mapping          // what Compose fills in in them, by file
 	fromFiles map[string]map[string]proxy.Place // variables of env files, by service
+	process   map[string]bool                   // names of the variables of the process
+	seen      map[string]*Seen                  // of containers, by service
 	looks     int                               // into layers of containers so far
 	made      int                               // bytes of files that were rendered so far
 }
@@ -256,7 +258,7 @@ type BadMount struct {
 // "this URL goes there". There is one per proxy, listen port, server, location and target.
 type Route struct {
 	ID        string // unique in the stack: "edge:80 shop.example.com/ -> api:8000"
-	Proxy     *Proxy
+	Proxy     *Proxy `record:"-"` // the one that has it in its Routes
 	Published []Port // ports of the proxy that lead to Listen; empty: none is published
 	Listen    proxy.Listen
 	Server    *proxy.Server

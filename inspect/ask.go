@@ -51,7 +51,7 @@ func (a *asking) ask(q Question) {
 
 // compareQuestions orders questions, so that runs do not differ.
 func compareQuestions(a, b Question) int {
-	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Of, b.Of), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Most, b.Most), cmp.Compare(fmt.Sprint(a.Call), fmt.Sprint(b.Call)))
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Of, b.Of), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Most, b.Most), cmp.Compare(boolInt(a.Text), boolInt(b.Text)), cmp.Compare(fmt.Sprint(a.Call), fmt.Sprint(b.Call)))
 }
 
 // aboutProject asks which containers and networks there are.
@@ -64,9 +64,6 @@ func (a *asking) aboutProject() {
 		a.ask(Question{Kind: AskContainer, Of: id})
 	}
 }
-
-// aboutDisk asks what runs, where that may be something else than what is on disk.
-func (a *asking) aboutDisk() {}
 
 // aboutMemory asks what the containers use, and what was killed.
 func (a *asking) aboutMemory() {}

@@ -28,6 +28,30 @@ func (a *asking) aboutLogs() {
 			a.ask(Question{Kind: AskLog, Of: id})
 		}
 	}
+	for _, p := range a.stack.Proxies {
+		a.aboutFailures(p)
+	}
+}
+
+// aboutFailures asks what the upstreams wrote to which requests failed.
+func (a *asking) aboutFailures(p *compose.Proxy) {
+	asked := map[*compose.Route]bool{}
+	for _, e := range a.journal(p).failures {
+		for _, r := range e.routes {
+			if asked[r] {
+				continue
+			}
+			asked[r] = true
+			for _, b := range a.backends(r) {
+				if b.Service == nil || a.proxies[b.Service.Name] != nil {
+					continue
+				}
+				for _, box := range a.running(b.Service.Name) {
+					a.ask(Question{Kind: AskLog, Of: box.ID})
+				}
+			}
+		}
+	}
 }
 
 // worrying says whether a container does not run, not for the first time, or not well, so that its

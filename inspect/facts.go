@@ -32,6 +32,7 @@ type facts struct {
 	reached    map[string]map[*compose.Service]bool    // what depends_on leads to from a service, once asked for
 	defaults   map[port]*proxy.Server                  // that answer where no name is chosen, once asked for
 	early      map[*compose.Proxy][]*compose.Service   // what a proxy does not wait for until it is ready, once asked for
+	stale      map[*compose.Proxy][]unloaded           // files that a proxy has otherwise than they are, once asked for
 	journals   map[*compose.Proxy]*journal             // what each proxy wrote of late, once asked for
 	replies    map[way]*Reply                          // what the probe met, once asked for
 	owners     map[string]*Container                   // running containers by their addresses, once asked for

@@ -10,7 +10,7 @@ import (
 // Judge walks every route of the stack and reports what is wrong, worst first. A nil snapshot means
 // a verdict from the files alone; live says what became of the daemon.
 func Judge(stack *compose.Stack, snap *Snapshot, live Live, opts Options) *Report {
-	j := &judge{facts: newFacts(stack, snap), rules: byHop(), masks: map[string]string{}, secrets: secretValues(stack), ids: map[string]string{}, alike: map[string]int{}}
+	j := &judge{facts: newFacts(stack, snap), rules: byHop(), masks: map[string]string{}, secrets: NewSecrets(stack), ids: map[string]string{}, alike: map[string]int{}}
 	if live.State == LiveInspected && snap != nil && len(snap.Project) > 0 && !j.live() {
 		live.Note = "the project is stopped, so this is a verdict from the files; start it and ask again"
 	}
@@ -36,7 +36,7 @@ type judge struct {
 	routes  []*walked
 	found   []*Finding
 	masks   map[string]string // redacted texts, by what they were
-	secrets []string          // values of variables that are credentials
+	secrets *Secrets          // that are taken out of what is reported
 	ids     map[string]string // of routes, as they are shown, where that is not what they are
 	alike   map[string]int    // how many of these are the same
 	listed  int               // routes that findings list so far
@@ -68,13 +68,14 @@ func (j *judge) walkProxy(p *compose.Proxy) {
 	for _, r := range p.Routes {
 		j.routes = append(j.routes, j.walkRoute(r, states))
 	}
+	j.softenUnloaded(p, j.routes[first:], own)
 	found := append(own, j.walkIdleGroups(p)...)
 	for _, w := range j.routes[first:] {
 		for _, b := range w.backends {
 			found = append(found, b.findings()...)
 		}
 	}
-	found = j.explainStop(p, found)
+	found = j.reloadAsEvidence(p, j.explainStop(p, found))
 	var common []*Finding
 	for _, f := range found {
 		for _, w := range j.routes[first:] {
@@ -86,8 +87,9 @@ func (j *judge) walkProxy(p *compose.Proxy) {
 		}
 	}
 	for _, w := range j.routes[first:] {
-		w.settle(common)
-		w.stop(common)
+		of := slices.DeleteFunc(slices.Clone(common), func(f *Finding) bool { return !w.concerned(f) })
+		w.settle(of)
+		w.stop(of)
 	}
 	j.found = append(j.found, found...)
 }
@@ -101,8 +103,11 @@ func (j *judge) walkOwn(c *Case) (found []*Finding, states [len(hops)]HopState) 
 			found = append(found, f)
 		}
 		states[hop] = stateOf(f)
-		if f != nil && f.Status == StatusNoStart {
+		switch {
+		case f != nil && f.Status == StatusNoStart:
 			states[hop] = HopUnchecked // routes are still walked, each for a fault of its own
+		case f.ofSome(c.Proxy):
+			states[hop] = HopAtRisk // the others are walked to the end
 		}
 	}
 	if !c.Proxy.Config.Complete() && states[HopConfig] == HopOK {
@@ -243,6 +248,9 @@ func (r *Rule) complete(f *Finding, c *Case) {
 	if f.subject == "" {
 		f.subject = c.Backend.Host
 	}
+	if f.Place.Inside != "" {
+		f.with("nginx", "%s of the container", f.Place.Inside)
+	}
 	if !f.Place.Known() { // a command wrote the file, or the image brings it
 		f.Place = c.commandPlace(c.Proxy.Service)
 	}
@@ -374,10 +382,21 @@ func (w *walked) settle(common []*Finding) {
 	}
 }
 
-// stop marks where a route ends that has no fault of its own, but whose proxy does not start.
+// ofSome says whether what breaks a proxy breaks some of its routes alone.
+func (f *Finding) ofSome(p *compose.Proxy) bool {
+	return f != nil && f.Rule.Scope == OfProxy && f.breaks() && f.Status != StatusNoStart && len(f.Routes) < len(p.Routes)
+}
+
+// concerned says whether a finding about the route's proxy is about the route.
+func (w *walked) concerned(f *Finding) bool {
+	return !f.ofSome(w.route.Proxy) || slices.Contains(f.Routes, w.route.ID)
+}
+
+// stop marks where a route ends that has no fault of its own, but whose proxy does not start, or has
+// one for some of its routes.
 func (w *walked) stop(common []*Finding) {
 	for _, f := range common {
-		if f.Status != StatusNoStart {
+		if f.Status != StatusNoStart && !f.ofSome(w.route.Proxy) {
 			continue
 		}
 		hop := HopProxy

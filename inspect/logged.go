@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"why502/compose"
@@ -24,8 +25,8 @@ func (c *Case) loggedAtAll(kinds ...errorlog.Kind) (all []*failure) {
 	if c.Route == nil || !c.live() {
 		return nil
 	}
-	for _, e := range c.journal(c.Proxy).failures {
-		if slices.Contains(kinds, e.Kind) && slices.Contains(e.routes, c.Route) && c.meant(e) {
+	for _, e := range c.journal(c.Proxy).about[c.Route] {
+		if slices.Contains(kinds, e.Kind) && c.meant(e) {
 			all = append(all, e)
 		}
 	}
@@ -43,7 +44,7 @@ func (c *Case) meant(e *failure) bool {
 		return true
 	}
 	return !slices.ContainsFunc(c.backends(c.Route), func(b Backend) bool {
-		return b.Host == ip || b.Service != nil && b.Service != c.Backend.Service && slices.Contains(c.addresses(b.Service), ip)
+		return b.named(c.Route, e.Line) && b.Host == ip || b.named(c.Route, e.Line) && b.Service != nil && b.Service != c.Backend.Service && slices.Contains(c.addresses(b.Service), ip)
 	})
 }
 
@@ -80,53 +81,33 @@ func (c *Case) troubled(failures []*failure) trouble {
 	}
 	asked, worst := map[string][]*failure{}, over
 	for _, e := range failures {
-		asked[e.Method+" "+requestPath(e.URI)] = append(asked[e.Method+" "+requestPath(e.URI)], e)
+		asked[e.asked()] = append(asked[e.asked()], e)
 	}
-	visits := c.journal(c.Proxy).visits
 	for what, all := range asked {
-		last := all[len(all)-1].at
-		worst = max(worst, c.since(visits, last, what, len(all)))
+		worst = max(worst, c.since(what, all[len(all)-1].at, len(all)))
 	}
 	return worst
 }
 
 // since says what became of a request that failed some times, the last time at a moment.
-func (c *Case) since(visits []visit, last time.Time, what string, failed int) trouble {
-	if len(visits) == 0 {
-		if failed > 1 && c.snap.Time.Sub(last) < time.Minute {
-			return failing
-		}
+func (c *Case) since(what string, last time.Time, failed int) trouble {
+	j := c.journal(c.Proxy)
+	switch answered, known := j.answered[what]; {
+	case len(j.visits) == 0 && failed > 1 && c.snap.Time.Sub(last) < time.Minute:
+		return failing
+	case len(j.visits) == 0:
 		return some
-	}
-	others := false
-	for _, v := range visits {
-		if !v.answered() || v.at.Before(last) {
-			continue
-		}
-		if v.Method+" "+requestPath(v.URI) == what {
-			return over
-		}
-		others = others || c.takes(v)
-	}
-	if others && failed < 2 {
+	case known && !answered.Before(last):
+		return over
+	case failed < 2 && c.Route.Location != nil && j.taking[c.Route.Location].After(last):
 		return some
 	}
 	return failing
 }
 
-// answered says whether the upstream, or nginx itself, had an answer to give: what is no failure of either,
-// and no client that left.
-func (v visit) answered() bool {
-	return v.Status >= 100 && v.Status < 500 && v.Status != 400 && v.Status != 408 && v.Status != 499
-}
-
-// takes says whether a request may have taken the case's route. Which server answered it is not logged.
-func (c *Case) takes(v visit) bool {
-	return c.Route.Location != nil && takenBy(c.Route, v)
-}
-
+// takenBy says whether a route takes a request, if its server does.
 func takenBy(r *compose.Route, v visit) bool {
-	loc, _ := locationAt(r.Server.Locations, requestPath(v.URI))
+	loc, _ := locationAt(r.Server.Locations, v.path)
 	return loc == r.Location
 }
 
@@ -138,9 +119,17 @@ func (c *Case) fromLog(failures []*failure, status Status, format string, args .
 		return nil
 	}
 	f := c.finding(Proven, status, format, args...)
-	if t != failing {
-		f.Severity, f.Status, f.may = Warning, StatusNone, true
+	switch {
+	case t == failing:
+		return c.withLog(f, failures)
+	case t == over:
+		f.Message += "; asked again, it was answered"
+	case len(c.journal(c.Proxy).visits) > 0:
+		f.Message += "; other requests are answered"
+	default:
+		f.Message += "; no access log shows whether it still is so"
 	}
+	f.Severity, f.Status, f.may = Warning, StatusNone, true
 	return c.withLog(f, failures)
 }
 
@@ -186,9 +175,57 @@ func (c *Case) witnessed(f *Finding) {
 	if all := c.logged(failureKinds...); len(all) > 0 {
 		c.withLog(f, all)
 	}
+	if line, _ := c.appSays(f.Rule.Hop); line != "" {
+		f.with("log", "%s", line)
+	}
 }
 
 // failureKinds are those that show on a route that is broken further up.
 var failureKinds = slices.Concat(confirming[HopName], confirming[HopPort], confirming[HopProtocol], []errorlog.Kind{
 	errorlog.Unreachable, errorlog.ConnectTimedOut, errorlog.ReadTimedOut, errorlog.NoLive, errorlog.CertificateBad, errorlog.NotHTTP,
 })
+
+// toldByLog is the protocol that the backend is known to speak by a request that failed; ok is false where
+// none tells, or others were answered.
+func (c *Case) toldByLog() (p protocol, ok bool) {
+	for _, sign := range []struct {
+		kind errorlog.Kind
+		is   protocol
+	}{
+		{errorlog.HTTPToFastCGI, protocol{name: "http", tls: plain}},
+		{errorlog.TLSToFastCGI, protocol{name: other, tls: secure}},
+		{errorlog.NotFastCGI, protocol{name: other}},
+		{errorlog.HTTPToGRPC, protocol{name: "http", tls: plain}},
+		{errorlog.NotHTTP, protocol{name: other, tls: plain}},
+		{errorlog.PlainToTLS, protocol{tls: plain}},
+	} {
+		if all := c.logged(sign.kind); c.troubled(all) == failing {
+			sign.is.sure, sign.is.source, sign.is.text = Proven, "log", countedText(all)
+			return sign.is, true
+		}
+	}
+	all := c.logged(errorlog.ClosedEarly, errorlog.Reset)
+	if line, _ := c.appSays(HopProtocol); strings.Contains(line, "invalid request block size") && c.troubled(all) == failing {
+		return protocol{name: "uwsgi", tls: plain, sure: Proven, source: "log", text: line}, true
+	}
+	return protocol{}, false
+}
+
+// refusedByLog reports connections that were refused where no probe looked, and no sign in the files says why.
+func (c *Case) refusedByLog() *Finding {
+	b := c.Backend
+	if b.Service == nil || c.reply() != nil {
+		return nil
+	}
+	all := c.logged(errorlog.Refused)
+	for _, e := range all {
+		if ip, _, ok := e.Upstream.Address(); !ok || !slices.Contains(c.addresses(b.Service), ip) {
+			return nil
+		}
+	}
+	f := c.fromLog(all, Status502, "%s refuses connections on port %d", b.Service.Name, b.Port)
+	if f == nil {
+		return nil
+	}
+	return f.fix("pass to the port that it listens on, and let it listen on 0.0.0.0; docker compose logs %s may say which", b.Service.Name)
+}

@@ -23,6 +23,11 @@ var rules = []*Rule{
 	configUnreadable,
 	configNotLoaded,
 	defaultConfShadows,
+	configMountStale,
+	configReloadFailed,
+	configNotReloaded,
+	configImageStale,
+	containerOlderThanProject,
 	// proxy
 	proxyPortConflict,
 	proxyNotRunning,
@@ -59,6 +64,7 @@ var rules = []*Rule{
 	resolverUnavailable,
 	upstreamGeneratedName,
 	upstreamIsHostAddress,
+	upstreamAddressStale,
 	upstreamNameHijacked,
 	upstreamNameAmbiguous,
 	upstreamIsContainerAddress,
@@ -83,7 +89,14 @@ var rules = []*Rule{
 	hostHeaderRewritten,
 	passPathSurprise,
 	// response
+	proxyOutOfConnections,
+	proxyOutOfFiles,
+	upstreamTimeout,
+	upstreamClosedEarly,
+	responseHeaderTooBig,
+	responseInvalid,
 	upstreamBacklogFull,
+	upstreamAnswered502,
 }
 
 // rulesByHop are the rules of each hop and scope, in their order.

@@ -318,16 +318,39 @@ the challenge before there is a certificate.`,
 		if len(c.Proxy.Absent) == 0 || len(c.Proxy.Config.Faults) > 0 {
 			return nil
 		}
-		gone := c.Proxy.Absent[0]
+		gone, proven, ok := c.absent()
+		if !ok {
+			return nil
+		}
 		f := c.finding(Certain, StatusNoStart, "nginx does not start: %s names %s, which is not in the container", gone.Directive, gone.Path).
 			fix("mount the directory with your certificates at %s", path.Dir(gone.Path))
+		if proven {
+			f.Confidence = Proven
+			f.with("docker", "the container of %s has no %s", c.Proxy.Service.Name, gone.Path)
+		}
 		if gone.Mount != nil {
-			f.Confidence = Likely // certificates are made on the machine
+			if !proven {
+				f.Confidence = Likely // certificates are made on the machine
+			}
 			f.near(gone.Mount.Place, "the mount that it would be under").fix("put it into %s, or begin with a self-signed one", c.userPath(gone.Mount.Source))
 		}
 		f.Place, f.order, f.subject = gone.Place, gone.Order+2*afterParsing, gone.Path
 		return f
 	},
+}
+
+// absent is the first certificate or key that is not there; proven: its container was seen to lack it.
+func (c *Case) absent() (first compose.Absent, proven, ok bool) {
+	box := c.shows(c.Proxy)
+	for _, gone := range c.Proxy.Absent {
+		if box == nil {
+			return gone, false, true
+		}
+		if there, known := c.present(box, gone.Path); !there || !known {
+			return gone, known, true
+		}
+	}
+	return first, false, false
 }
 
 var configUnreadable = &Rule{
@@ -347,6 +370,11 @@ unprivileged image), or as root without its capability to read everything, nginx
 		status := c.closedStatus(bad)
 		if c.proxyRuns() && status == StatusNoStart {
 			return nil // it has read everything
+		}
+		if box := c.shows(c.Proxy); box != nil && !bad.Directory {
+			if row := c.snap.Files[Question{Kind: AskFile, Of: box.ID, Path: bad.Path}]; row != nil && row.Mode&0o004 != 0 {
+				return nil // the engine is another machine, where all may read it
+			}
 		}
 		// the engine may be another machine, where it has another mode
 		f := c.finding(Likely, status, "%s starts nginx as user %s, who may not read %s: its mode is %04o", c.Proxy.Service.Name, bad.User, c.userPath(bad.Source), bad.Mode).

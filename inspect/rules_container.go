@@ -214,6 +214,12 @@ func (c *Case) stateFinding(status Status, box *Container, format string, args .
 	for _, line := range log[max(0, len(log)-3):] {
 		f.with("log", "%s", line.Text)
 	}
+	if line, means := explained(log, HopContainer, HopResponse); means != "" {
+		if !slices.Contains(log[max(0, len(log)-3):], line) {
+			f.with("log", "%s", line.Text)
+		}
+		return f.fix("%s; then start it again", means)
+	}
 	return f.fix("mend what docker compose logs %s shows, and start it again", c.Backend.Service.Name)
 }
 

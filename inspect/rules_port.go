@@ -182,6 +182,9 @@ failed (111: Connection refused)", and 502.`,
 	Fix:  "pass to a port that it listens on; where it listens on none, docker compose logs SERVICE says why",
 	Check: func(c *Case) *Finding {
 		e, ok := c.meets(refused, loopback, sixOnly)
+		if !ok && c.Route != nil {
+			return c.refusedByLog()
+		}
 		if !ok || c.othersAnswer() || c.dialled().state != HopBroken {
 			return nil
 		}

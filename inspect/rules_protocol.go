@@ -31,8 +31,11 @@ fastcgi_pass php:9000;`,
 		svc, pass := c.Backend.Service, c.Route.Pass
 		asked, _ := askedIn(c.Route.Target.Scheme)
 		p := c.speaks(svc, c.Backend.Port)
-		if heard, _ := c.heard(); c.spoken().state == HopBroken && heard.name != p.name {
+		if heard, ok := c.heard(); c.spoken().state == HopBroken && heard.name != p.name {
 			p = heard
+		} else if told, known := c.toldByLog(); known && !ok && told.name != "" {
+			told.place = p.place
+			p = told
 		}
 		if p.understands(asked) {
 			return nil
@@ -111,8 +114,11 @@ version number)", 502. One with TLS answers a plain request with 400, "The plain
 		}
 		_, asked := askedIn(c.Route.Target.Scheme)
 		p := c.speaks(c.Backend.Service, c.Backend.Port)
-		if heard, _ := c.heard(); c.secured().state == HopBroken && heard.tls != p.tls {
+		if heard, ok := c.heard(); c.secured().state == HopBroken && heard.tls != p.tls {
 			p = heard
+		} else if told, known := c.toldByLog(); known && !ok && told.tls != unknownSecurity {
+			told.place = p.place
+			p = told
 		}
 		if p.tls == unknownSecurity {
 			p = byPort(c.Backend.Port)

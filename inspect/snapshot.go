@@ -7,7 +7,8 @@ import "time"
 type Question struct {
 	Kind QuestionKind
 	Of   string // what it is about: a project's name, a container's or network's id or name
-	Path string // of AskFile and AskTail: in the container
+	Path string // of AskFile and AskTail: in the container; one of AskFile that ends in / asks for all that is below
+	Text bool   // of AskFile: for what is in the file, too
 	Most int    // of AskLog: how many lines; 0: few
 	Call Call   // of AskCall
 }
@@ -180,13 +181,15 @@ type Stats struct {
 
 // File is a file or directory as a container has it.
 type File struct {
-	Link     string    // where it leads, if it is a link
-	Dir      bool      // it is a directory
-	Socket   bool      // it is a unix socket
-	Size     int64     // in bytes
-	Mode     uint32    // permission bits
-	Modified time.Time // of its content
-	Text     string    // of a file whose content was asked for
+	Link     string           // where it leads, if it is a link
+	Dir      bool             // it is a directory
+	Socket   bool             // it is a unix socket
+	Size     int64            // in bytes
+	Mode     uint32           // permission bits
+	Modified time.Time        // of its content
+	Text     string           // of a file whose content was asked for
+	Unread   string           // why there is no text of it, or not all of a tree; empty: there is
+	Tree     map[string]*File // what is below a directory, by path in the container, where that was asked for
 }
 
 // Daemon is the engine that was asked.
@@ -219,6 +222,35 @@ type Container struct {
 	StartPeriod  time.Duration // of its health check
 	NetworkMode  string        // host, none, container:ID, or a network's name
 	Endpoints    []Endpoint    // sorted by network
+	Made         Made
+}
+
+// Made is what a container was made from. Texts are as Setting gives them.
+type Made struct {
+	Time        time.Time
+	Files       []string // Compose files, absolute
+	Directory   string   // of the project
+	ImageID     string
+	Entrypoint  []string
+	Command     []string
+	Environment map[string]string // variables whose names say that they are credentials left out
+	Ports       []Binding
+	Mounts      []ContainerMount
+}
+
+// Binding is a published port of a container.
+type Binding struct {
+	HostIP    string // empty: all addresses
+	Published int    // 0: a free port that the daemon picked
+	Target    int
+	Protocol  string // tcp or udp
+}
+
+// ContainerMount is a mount of a container.
+type ContainerMount struct {
+	Type   string // bind, volume, tmpfs
+	Source string // host path of a bind; name of a volume
+	Target string
 }
 
 // Endpoint is a container's place on one network. It is up only while the container runs: then

@@ -91,6 +91,8 @@ type placeRow struct {
 	Column int    `json:"column"`
 }
 
+func placeOf(p proxy.Place) placeRow { return placeRow{p.File, p.Line, p.Column} }
+
 type backendRow struct {
 	Host    string  `json:"host"`
 	Port    int     `json:"port"`
@@ -264,7 +266,7 @@ func routeRowOf(r inspect.RouteReport) routeRow {
 		Pass:      r.Pass,
 		Scheme:    r.Scheme,
 		Target:    r.Target,
-		placeRow:  placeRow(r.Place),
+		placeRow:  placeOf(r.Place),
 		Backends:  each(r.Backends, backendRowOf),
 		Verdict:   string(r.Verdict),
 		Status:    string(r.Status),
@@ -304,7 +306,7 @@ func findingRowOf(f *inspect.Finding) findingRow {
 		Severity:   severityName(f.Severity),
 		Confidence: string(f.Confidence),
 		Message:    f.Message,
-		placeRow:   placeRow(f.Place),
+		placeRow:   placeOf(f.Place),
 		Excerpt:    trimmed(f.Excerpt),
 		Proxy:      f.Proxy,
 		Service:    f.Service,
@@ -317,7 +319,7 @@ func findingRowOf(f *inspect.Finding) findingRow {
 }
 
 func relatedRowOf(r inspect.Related) relatedRow {
-	return relatedRow{placeRow: placeRow(r.Place), Text: r.Text}
+	return relatedRow{placeRow: placeOf(r.Place), Text: r.Text}
 }
 
 func fixRowOf(f inspect.Fix) fixRow {

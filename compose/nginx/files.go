@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"errors"
+	"time"
 
 	"why502/compose/proxy"
 )
@@ -20,6 +21,7 @@ type Files struct {
 // File is one file of the configuration.
 type File struct {
 	Name     string // what places in it are called; empty for a file of the image
+	Inside   string // its container path, where only the container shows it
 	Text     []byte
 	Written  []byte      // what it was before variables were filled in, where that differs: line for line the same
 	Rendered bool        // it is made of a template, with the variables of the environment
@@ -27,6 +29,11 @@ type File struct {
 	Emptied  bool        // a command wrote it while it was reading it
 	Eaten    []proxy.Use // variables that Compose took for its own before they came to be in it
 	Line     int         // at which it begins in the file of that name; 0: at the first
+
+	Source  string    // host path of the file of that name; empty: it is none of its own
+	Changed time.Time // when that was last written; zero: not known
+	Origin  proxy.Origin
+	Linked  bool // the source of the mount that brings it is a symbolic link
 }
 
 // ErrDirectory says that there is a directory where nginx reads a file.

@@ -145,7 +145,10 @@ func (r *reader) load(name string) (*source, *refusal) {
 	case err == nil:
 		r.text += len(f.Text)
 		r.sources[name] = newSource(f)
-		r.config.Files = append(r.config.Files, proxy.File{Path: name, Name: f.Name, Lost: f.Lost, Emptied: f.Emptied, Eaten: f.Eaten})
+		r.config.Files = append(r.config.Files, proxy.File{
+			Path: name, Name: f.Name, Origin: f.Origin, Source: f.Source, Changed: f.Changed, Linked: f.Linked,
+			Lost: f.Lost, Emptied: f.Emptied, Eaten: f.Eaten,
+		})
 		return r.sources[name], nil
 	}
 	r.refused[name] = refused
@@ -199,12 +202,12 @@ func (r *reader) glob(pattern string) ([]string, error) {
 	pattern = path.Clean(pattern)
 	paths, unknown := r.files.Glob(pattern)
 	if unknown != "" {
-		r.unchecked(pattern, unknown)
+		r.unread(pattern, unknown)
 	}
 	return slices.DeleteFunc(slices.Clone(paths), func(p string) bool {
 		_, refused := r.load(p)
 		if refused != nil && refused.why != "" {
-			r.unchecked(refused.path, refused.why)
+			r.unread(refused.path, refused.why)
 		} else if refused != nil {
 			r.lost[pattern] = refused
 		}
@@ -216,7 +219,7 @@ func (r *reader) glob(pattern string) ([]string, error) {
 // could not be checked.
 func (r *reader) report(refused *refusal, fault proxy.Fault) {
 	if refused.why != "" {
-		r.unchecked(refused.path, refused.why)
+		r.unread(refused.path, refused.why)
 		return
 	}
 	fault.Kind, fault.Text, fault.Path = proxy.IncludeMissing, refused.Error(), refused.path
@@ -233,6 +236,14 @@ func (r *reader) unchecked(what, why string) {
 	u := proxy.Unchecked{What: what, Why: why}
 	if len(r.config.Unchecked) < maxFaults && !slices.Contains(r.config.Unchecked, u) {
 		r.config.Unchecked = append(r.config.Unchecked, u)
+	}
+}
+
+// unread notes files that may be there and are not among the project's.
+func (r *reader) unread(what, why string) {
+	r.unchecked(what, why)
+	if len(r.config.Unread) < maxFaults && !slices.Contains(r.config.Unread, what) {
+		r.config.Unread = append(r.config.Unread, what)
 	}
 }
 
@@ -253,7 +264,7 @@ func (r *reader) collectFaults(payload *crossplane.Payload) {
 		if refusal := refused[parse.What]; refusal != nil {
 			fault.Path = refusal.path
 			if refusal.why != "" {
-				r.unchecked(refusal.path, refusal.why)
+				r.unread(refusal.path, refusal.why)
 				continue
 			}
 		}

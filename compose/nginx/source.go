@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -12,6 +13,7 @@ import (
 // source is the text of one file, in which places are looked for.
 type source struct {
 	name     string // as in Place.File; empty for a file of the image
+	inside   string // its container path, where only the container shows it
 	text     []byte
 	starts   []int    // of each line
 	first    int      // line of the file of that name at which the text begins
@@ -20,7 +22,7 @@ type source struct {
 }
 
 func newSource(f *File) *source {
-	s := &source{name: f.Name, text: f.Text, starts: []int{0}, first: max(f.Line, 1), rendered: f.Rendered}
+	s := &source{name: f.Name, inside: f.Inside, text: f.Text, starts: []int{0}, first: max(f.Line, 1), rendered: f.Rendered}
 	if f.Written != nil {
 		s.lines = strings.Split(string(f.Written), "\n")
 	}
@@ -55,12 +57,15 @@ func (s *source) find(text string, from int) int {
 
 // at is the place of an offset; nowhere in a file of the image.
 func (s *source) at(offset int) proxy.Place {
-	if s.name == "" || offset < 0 {
+	if s.name == "" && s.inside == "" || offset < 0 {
 		return proxy.Place{}
 	}
 	line, exact := slices.BinarySearch(s.starts, offset)
 	if exact {
 		line++
+	}
+	if s.name == "" {
+		return proxy.Place{Inside: fmt.Sprintf("%s:%d", s.inside, line)}
 	}
 	at := proxy.Place{File: s.name, Line: line + s.first - 1}
 	if s.end(line)-s.starts[line-1] > maxLine {

@@ -16,6 +16,7 @@ type Place struct {
 	File   string // relative to the project directory, with forward slashes
 	Line   int    // from 1; 0: the file as a whole
 	Column int    // from 1, in characters; 0: the line as a whole
+	Inside string // nowhere, but here in a container: /etc/nginx/conf.d/default.conf:5
 }
 
 // Known says whether the place is in one of the project's files.
@@ -29,6 +30,7 @@ type Config struct {
 	Directives []*Directive // of the http block itself, in order, without servers and groups
 	Faults     []Fault      // what the proxy refuses to start with, in the order it meets them
 	Unchecked  []Unchecked  // what it loads but could not be read here
+	Unread     []string     // container paths, and patterns of them, of files among that
 }
 
 // Complete says whether everything that the proxy loads was read. Where it was not, the absence
@@ -40,10 +42,25 @@ type File struct {
 	Path string // in the container
 	Name string // as in Place.File; empty for a file of the image
 
+	Origin  Origin
+	Source  string    // host path of the file of that name; empty: it is none of its own
+	Changed time.Time // when that was last written; zero: not known
+	Linked  bool      // the source of the mount that brings it is a symbolic link
+
 	Lost    []string // variables of nginx's own that its rendering has replaced, without their $
 	Emptied bool     // a command of the start wrote it while it was reading it, so that nothing is left
 	Eaten   []Use    // variables that were meant for nginx, or for what fills it in, and that Compose filled in
 }
+
+// Origin is how a file of the configuration comes to be in the container.
+type Origin int
+
+const (
+	OfImage Origin = iota // the image brings it, or nobody knows
+	Mounted               // a mount brings a file of the project
+	Copied                // a Dockerfile copies a file of the project, and leaves it as it is
+	Made                  // a file of the project is what the start of the container makes it of
+)
 
 // Use is a use of a variable.
 type Use struct {

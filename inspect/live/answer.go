@@ -48,6 +48,9 @@ func (d *daemon) answer(ctx context.Context, stack *compose.Stack, q inspect.Que
 	case inspect.AskTail:
 		lines, err := d.tail(ctx, q)
 		return func(s *inspect.Snapshot) { s.Tails[q] = lines }, err
+	case inspect.AskProcesses:
+		all, err := d.processes(ctx, q.Of)
+		return func(s *inspect.Snapshot) { s.Processes[q.Of] = all }, err
 	}
 	return nil, fmt.Errorf("nothing answers a question of kind %q", q.Kind)
 }
@@ -100,6 +103,7 @@ func (d *daemon) container(ctx context.Context, id string) (*inspect.Container, 
 		NetworkMode: clean(string(seen.HostConfig.NetworkMode)),
 		Endpoints:   endpoints(seen, d.givesNames()),
 	}
+	c.Made = made(seen)
 	d.notice(seen)
 	setState(c, seen.State)
 	if labels := seen.Config.Labels; labels[labelHash] != "" {

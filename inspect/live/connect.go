@@ -36,6 +36,9 @@ type daemon struct {
 	base    url.URL     // of requests for which the client has no call
 	local   atomic.Bool // a container was seen to be on this machine
 	helpers *helpers    // nil: none are wanted
+	since   time.Time   // for what was logged; zero: always
+
+	learned map[string]int // how much was seen of a container's configuration, by service
 }
 
 // connect says hello to the daemon. An empty version means the newest API that both sides speak.
@@ -142,8 +145,9 @@ type wire struct {
 	own  sync.Map // names and ids of helpers
 
 	first  sync.Once
-	date   time.Time // the daemon's clock, in whole seconds; zero: it did not say
-	engine string    // its version, if it is Docker's
+	date   time.Time    // the daemon's clock, in whole seconds; zero: it did not say
+	engine string       // its version, if it is Docker's
+	latest atomic.Int64 // the daemon's clock when it answered last, in seconds since 1970; 0: it did not say
 }
 
 // RoundTrip sends a request, as http.RoundTripper wants it.
@@ -159,6 +163,9 @@ func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, unreachable(w.host, err)
 	}
 	w.first.Do(func() { w.read(response.Header) })
+	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+		w.latest.Store(date.Unix())
+	}
 	if refused := refusedWriting(w.host, request, response); refused != nil {
 		response.Body.Close()
 		return nil, refused

@@ -38,6 +38,8 @@ type Options struct {
 
 	// Executable is what a helper runs; empty: this program, or what lies beside it.
 	Executable string
+	// Since is from when on logs are about the present, as docker logs --since takes it; empty: always.
+	Since string
 }
 
 // Observe asks the daemon whatever inspect.Ask wants to know of the stack. It sends GET and HEAD
@@ -58,6 +60,9 @@ func Observe(ctx context.Context, opts Options, stack *compose.Stack) (*inspect.
 	if opts.Means.Probe {
 		d.helpers = newHelpers(opts.Executable)
 	}
+	if d.since, err = Since(opts.Since, d.wire.date); err != nil {
+		return nil, err
+	}
 	return d.observe(ctx, func(stack *compose.Stack, snap *inspect.Snapshot) []inspect.Question {
 		return inspect.Ask(stack, snap, inspect.Means{Probe: d.helpers.available()})
 	}, stack)
@@ -69,12 +74,14 @@ func (d *daemon) observe(ctx context.Context, ask asker, stack *compose.Stack) (
 	defer cancel()
 
 	snap := inspect.NewSnapshot(d.wire.date)
+	snap.Since = d.since
 	questions := ask(stack, snap)
 	introduced := d.introduction(ctx)
 	for round := 0; round < rounds && len(questions) > 0; round++ {
 		if err := d.fill(ctx, snap, stack, questions); err != nil {
 			return nil, err
 		}
+		d.learn(stack, snap)
 		snap.Daemon = introduced()
 		snap.Daemon.Local = d.local.Load()
 		questions = ask(stack, snap)
@@ -126,6 +133,9 @@ func (d *daemon) fill(ctx context.Context, snap *inspect.Snapshot, stack *compos
 	for i, q := range questions {
 		a := &answers[i]
 		a.Question = q
+		if q.Kind == inspect.AskFile {
+			continue
+		}
 		if q.Probed() {
 			probed[q.Of] = append(probed[q.Of], a)
 			continue
@@ -140,6 +150,7 @@ func (d *daemon) fill(ctx context.Context, snap *inspect.Snapshot, stack *compos
 		all.Go(func() { d.visit(ctx, id, group) })
 	}
 	all.Wait()
+	d.readFiles(ctx, answers)
 
 	for _, a := range answers {
 		switch {

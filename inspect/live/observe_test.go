@@ -18,10 +18,14 @@ const apiContainer = `{
 	"State": {"Status": "running", "Running": true, "OOMKilled": true, "ExitCode": 137, "Error": "no \u001b[31mred\u001b[0m\n",
 		"StartedAt": "2026-11-21T13:09:25.968444788Z", "FinishedAt": "0001-01-01T00:00:00Z",
 		"Health": {"Status": "unhealthy", "Log": [{"Output": "old"}, {"Output": "curl: (7)\r\nrefused"}]}},
-	"Config": {"Image": "api:1", "Env": ["TOKEN=secret"], "Healthcheck": {"StartPeriod": 5000000000}, "Labels": {
+	"Created": "2026-11-21T13:09:20Z", "Mounts": [
+		{"Type": "bind", "Source": "/srv/shop/conf", "Destination": "/conf"},
+		{"Type": "volume", "Name": "shop_data", "Source": "/var/lib/docker/volumes/shop_data/_data", "Destination": "/data"}],
+	"Config": {"Image": "api:1", "Env": ["TOKEN=secret", "MODE=fast", "DB=pg://u:hidden@db/x"], "Entrypoint": ["/run.sh"], "Cmd": ["--password=hidden", "-v"], "Healthcheck": {"StartPeriod": 5000000000}, "Labels": {
 		"com.docker.compose.project": "shop", "com.docker.compose.service": "api",
-		"com.docker.compose.oneoff": "False", "com.docker.compose.config-hash": "f00"}},
-	"HostConfig": {"NetworkMode": "shop_front"},
+		"com.docker.compose.oneoff": "False", "com.docker.compose.config-hash": "f00",
+		"com.docker.compose.project.working_dir": "/srv/shop", "com.docker.compose.project.config_files": "/srv/shop/compose.yaml,/srv/shop/override.yaml"}},
+	"HostConfig": {"NetworkMode": "shop_front", "Tmpfs": {"/run": ""}, "PortBindings": {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18000"}]}},
 	"NetworkSettings": {"Networks": {
 		"shop_front": {"EndpointID": "e1", "IPAddress": "172.18.0.2", "GlobalIPv6Address": "fd00::2",
 			"Aliases": ["shop-api-1", "api"], "DNSNames": ["shop-api-1", "api", "API", "aaa"]},
@@ -55,6 +59,15 @@ func TestObserve(t *testing.T) {
 		Started: time.Date(2026, 11, 21, 13, 9, 25, 968444788, time.UTC),
 		Health:  "unhealthy", HealthOutput: "curl: (7)\nrefused", StartPeriod: 5 * time.Second,
 		NetworkMode: "shop_front",
+		Made: inspect.Made{
+			Time: time.Date(2026, 11, 21, 13, 9, 20, 0, time.UTC), Files: []string{"/srv/shop/compose.yaml", "/srv/shop/override.yaml"}, Directory: "/srv/shop",
+			ImageID: "sha256:1", Entrypoint: []string{"/run.sh"}, Command: []string{"--password=***", "-v"},
+			Environment: map[string]string{"MODE": "fast", "DB": "pg://u:***@db/x"},
+			Ports:       []inspect.Binding{{HostIP: "127.0.0.1", Published: 18000, Target: 8000, Protocol: "tcp"}},
+			Mounts: []inspect.ContainerMount{
+				{Type: "bind", Source: "/srv/shop/conf", Target: "/conf"}, {Type: "volume", Source: "shop_data", Target: "/data"}, {Type: "tmpfs", Target: "/run"},
+			},
+		},
 		Endpoints: []inspect.Endpoint{
 			{Network: "shop_back", Names: []string{"api"}},
 			{Network: "shop_front", ID: "e1", IPv4: "172.18.0.2", IPv6: "fd00::2", Names: []string{"aaa", "api", "shop-api-1"}},

@@ -1,0 +1,15 @@
+from http.server import BaseHTTPRequestHandler, HTTPServer
+import os, signal, time
+
+
+class App(BaseHTTPRequestHandler):
+    def do_GET(self):
+        if not os.path.exists("/tmp/warm"):
+            open("/tmp/warm", "w").close()
+            time.sleep(5)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+HTTPServer(("", 8000), App).serve_forever()

@@ -1,0 +1,12 @@
+from http.server import BaseHTTPRequestHandler, HTTPServer
+import os, signal, time
+
+
+class App(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(502)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+HTTPServer(("", 8000), App).serve_forever()
