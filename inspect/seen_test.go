@@ -96,7 +96,7 @@ func TestDialled(t *testing.T) {
 		},
 		"IPv6 alone": {
 			world: world{replies: map[string]*Reply{"api:8000": refused["api:8000"], "127.0.0.1:8000": call(Talk{}, "127.0.0.1 111")}, sockets: map[string][]Socket{"api": listens("[::]:8000")}},
-			want:  "error upstream-address-family 1\n" + broken + "B--", says: []string{"proven", "for IPv6 only", "its IPv4 address 10.0.0.2"},
+			want:  "error upstream-address-family 1\n" + broken + "B--", says: []string{"proven", "for IPv6 only", "connects to it by IPv4"},
 		},
 		"perhaps IPv6 alone": {
 			world: world{replies: refused, sockets: map[string][]Socket{"api": listens("[::]:8000")}},
