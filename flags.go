@@ -35,10 +35,11 @@ Which project (as for docker compose):
 What to check:
       --proxy SERVICE          this proxy only (repeatable)
       --live MODE              ask the Docker daemon: auto, off, require (auto)
-      --probe MODE             try names and ports from where nginx stands, in a
-                               container made for that: auto, off, require (auto)
+      --probe MODE             try names and ports from where nginx stands, by
+                               a container made for that: auto, off, require
+                               (auto)
       --since TIME             what logs say counts from then on, as for docker
-                               logs: a duration like 30m, or a time (15m)
+                                logs: a duration like 30m, or a time (15m)
       --timeout DURATION       how long daemon and probe may take in all (10s)
       --ignore RULE[=SUBJECT]  not this rule, at all or for a service, host or
                                route; * in SUBJECT matches anything (repeatable)
@@ -50,6 +51,12 @@ What to print:
       --color WHEN             auto, always or never (auto)
   -q, --quiet                  a line per finding
   -v, --verbose                everything, however long
+
+Now and later:
+      --record FILE            write down what the diagnosis rests on, without
+                               credentials
+      --replay FILE            diagnose what was recorded, here or elsewhere; - is
+                               standard input
 
 Other:
       --fail-on SEVERITY       exit with 1 from this severity on: error, warning
@@ -90,22 +97,24 @@ type request struct {
 	rule    *inspect.Rule // to explain
 	project compose.Options
 	live    string // auto, off, require
-	since   string
 	probe   string // auto, off, require
+	since   string
 	timeout time.Duration
 	ignore  []inspect.Ignore
 	outputs []output
 	style   report.Options
 	color   string // auto, always, never
 	failOn  inspect.Severity
+	record  string // file to write a record to; empty: none
+	replay  string // file of the record to diagnose; - is standard input; empty: none
 }
 
 // flags are the values of the flags as given.
 type flags struct {
 	project compose.Options
 	live    string
-	since   string
 	probe   string
+	since   string
 	timeout time.Duration
 	ignore  []string
 	formats []string
@@ -113,6 +122,8 @@ type flags struct {
 	show    string
 	failOn  string
 	color   string
+	record  string
+	replay  string
 	quiet   bool
 	verbose bool
 	version bool
@@ -129,8 +140,8 @@ func (f *flags) set() *pflag.FlagSet {
 	s.StringArrayVar(&f.project.EnvFiles, "env-file", nil, "")
 	s.StringArrayVar(&f.project.Proxies, "proxy", nil, "")
 	s.StringVar(&f.live, "live", "auto", "")
-	s.StringVar(&f.since, "since", "15m", "")
 	s.StringVar(&f.probe, "probe", "auto", "")
+	s.StringVar(&f.since, "since", "15m", "")
 	s.DurationVar(&f.timeout, "timeout", 10*time.Second, "")
 	s.StringArrayVar(&f.ignore, "ignore", nil, "")
 	s.StringArrayVar(&f.formats, "format", nil, "")
@@ -138,6 +149,8 @@ func (f *flags) set() *pflag.FlagSet {
 	s.StringVar(&f.show, "show", "note", "")
 	s.StringVar(&f.failOn, "fail-on", "error", "")
 	s.StringVar(&f.color, "color", "auto", "")
+	s.StringVar(&f.record, "record", "", "")
+	s.StringVar(&f.replay, "replay", "", "")
 	s.BoolVarP(&f.quiet, "quiet", "q", false, "")
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "")
 	s.BoolVar(&f.version, "version", false, "")
@@ -172,7 +185,31 @@ func parse(args []string) (*request, error) {
 	case "probe":
 		return &request{command: runProbe}, alone(set, 1)
 	}
+	for _, name := range []string{"record", "replay"} {
+		if set.Changed(name) && set.Lookup(name).Value.String() == "" {
+			return nil, wrong("--"+name+" FILE", "--%s names no file", name)
+		}
+	}
+	if set.Changed("replay") {
+		if err := replayAlone(set); err != nil {
+			return nil, err
+		}
+	}
 	return f.diagnosis(set.Args())
+}
+
+// replayAlone refuses what says which project to read, or how to ask the daemon: a record has it all.
+func replayAlone(set *pflag.FlagSet) error {
+	const hint = "leave it out: a record has the project, and what the daemon said"
+	for _, name := range []string{"file", "project-name", "project-directory", "profile", "env-file", "proxy", "live", "since", "probe", "record"} {
+		if set.Changed(name) {
+			return wrong(hint, "--replay does not go with --%s", name)
+		}
+	}
+	if set.NArg() > 0 {
+		return wrong(hint, "--replay does not go with %q", set.Arg(0))
+	}
+	return nil
 }
 
 // parseExplain reads the command line of explain.
@@ -202,7 +239,9 @@ func alone(set *pflag.FlagSet, n int) error {
 
 // diagnosis reads the command line of a diagnosis.
 func (f *flags) diagnosis(args []string) (*request, error) {
-	r := &request{project: f.project, live: f.live, since: f.since, probe: f.probe, timeout: f.timeout, color: f.color}
+	r := &request{
+		project: f.project, live: f.live, probe: f.probe, since: f.since, timeout: f.timeout, color: f.color, record: f.record, replay: f.replay,
+	}
 	r.style = report.Options{Verbose: f.verbose, Quiet: f.quiet, Version: version}
 	err := f.check()
 	if err != nil {
@@ -213,6 +252,9 @@ func (f *flags) diagnosis(args []string) (*request, error) {
 	}
 	if r.ignore, err = parseIgnores(f.ignore); err != nil {
 		return nil, err
+	}
+	if other := sameTarget(r.outputs, output{file: f.record}); other != "" && f.record != "" {
+		return nil, wrong("give the record a file of its own", "%s and the record both go to %q", other, f.record)
 	}
 	r.style.Show, r.failOn = severity(f.show), severity(f.failOn)
 	r.project.Directory, err = directory(args)
@@ -243,6 +285,8 @@ func (f *flags) check() error {
 		return wrong("a duration like 30m, or a time like 2026-01-31T12:00:00Z", "--since: %w", err)
 	case f.timeout <= 0:
 		return wrong("a duration like 10s or 1m", "--timeout is %s, but must be more than nothing", f.timeout)
+	case f.record == "-":
+		return wrong("--record FILE", "--record writes to a file: the report goes to standard output")
 	case f.quiet && f.verbose:
 		return wrong("leave out one of them", "--quiet and --verbose contradict each other")
 	case f.live == "off" && f.probe == "require":

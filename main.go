@@ -17,10 +17,12 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"why502/compose"
 	"why502/inspect"
 	"why502/inspect/probe"
+	"why502/inspect/recording"
 	"why502/report"
 )
 
@@ -97,27 +99,55 @@ func (p *program) probe(ctx context.Context) error {
 
 // diagnose reads the project, asks the daemon, judges, and writes the report.
 func (p *program) diagnose(ctx context.Context, ask *request) (int, error) {
+	seen, text, err := p.gather(ctx, ask)
+	if err != nil {
+		return exitError, err
+	}
+	r := inspect.Judge(seen.Stack, seen.Snapshot, seen.Live, inspect.Options{Ignore: ask.ignore})
+	r.Project.Directory = seen.Directory
+	if ask.replay != "" {
+		r.Live.Was, r.Live.State, r.Live.Recorded = r.Live.State, inspect.LiveReplayed, seen.Time
+	}
+	if err := nothingJudged(r); err != nil {
+		return exitError, err
+	}
+	if err := p.write(r, ask, text); err != nil {
+		return exitError, err
+	}
+	return exitCode(r.Findings, ask.failOn), nil
+}
+
+// gather collects what the diagnosis rests on: from a record, else from the project and the daemon. Where
+// that is to be recorded, text is the record, and the diagnosis rests on it too, so that a replay gives
+// the same.
+func (p *program) gather(ctx context.Context, ask *request) (seen *recording.Record, text []byte, err error) {
+	if ask.replay != "" {
+		seen, err = p.replay(ask.replay)
+		return seen, nil, err
+	}
 	ask.project.Env, ask.project.Stdin = p.env, p.stdin
 	stack, err := compose.Load(ctx, ask.project)
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return exitError, err
+		return nil, nil, err
 	}
 	snap, live, err := observe(ctx, ask, p.env, stack)
 	if err != nil {
-		return exitError, err
+		return nil, nil, err
 	}
-	r := inspect.Judge(stack, snap, live, inspect.Options{Ignore: ask.ignore})
-	r.Project.Directory = fromHere(stack.Directory)
-	if err := nothingJudged(r); err != nil {
-		return exitError, err
+	seen = &recording.Record{Tool: version, Time: time.Now().UTC().Truncate(time.Second), Directory: fromHere(stack.Directory), Live: live, Stack: stack, Snapshot: snap}
+	if ask.record == "" {
+		return seen, nil, nil
 	}
-	if err := p.write(r, ask); err != nil {
-		return exitError, err
+	if text, err = recording.Encode(seen); err == nil {
+		seen, err = recording.Decode(text)
 	}
-	return exitCode(r.Findings, ask.failOn), nil
+	if err != nil {
+		return nil, nil, wrong("leave out --record", "this diagnosis cannot be recorded: %w", err)
+	}
+	return seen, text, nil
 }
 
 // fromHere is a directory as seen from the current one, where that can be said.

@@ -507,7 +507,7 @@ func TestStage(t *testing.T) {
 	if err := os.Symlink("file", link); err != nil {
 		t.Skip(err)
 	}
-	s, err := stage(link, []byte("new"))
+	s, err := stage(link, []byte("new"), 0)
 	if err != nil || read(t, file) != "old" {
 		t.Fatal("staging changed the file", err)
 	}
@@ -521,10 +521,10 @@ func TestStage(t *testing.T) {
 	if info, _ := os.Stat(file); info.Mode().Perm() != 0o600 {
 		t.Errorf("the file's mode is now %o", info.Mode().Perm())
 	}
-	if _, err := stage(dir, nil); err == nil {
+	if _, err := stage(dir, nil, 0); err == nil {
 		t.Error("a directory can be written")
 	}
-	if s, err := stage(os.DevNull, []byte("x")); err != nil || s.temp != "" || s.commit() != nil {
+	if s, err := stage(os.DevNull, []byte("x"), 0); err != nil || s.temp != "" || s.commit() != nil {
 		t.Error("a device is not written to directly", err)
 	}
 }

@@ -88,9 +88,10 @@ func formatNames() []string {
 	return names
 }
 
-// write writes the report to all outputs. It renders and stages all of them before it touches the
-// first, so that where one fails the old files are still there and standard output is empty.
-func (p *program) write(r *inspect.Report, ask *request) error {
+// write writes the report to all outputs, and the record, if there is one, to its file. It renders and
+// stages all of them before it touches the first, so that where one fails the old files are still there
+// and standard output is empty.
+func (p *program) write(r *inspect.Report, ask *request, record []byte) error {
 	var files []staged
 	var stdout []byte
 	defer func() {
@@ -107,9 +108,16 @@ func (p *program) write(r *inspect.Report, ask *request) error {
 			stdout = text
 			continue
 		}
-		f, err := stage(o.file, text)
+		f, err := stage(o.file, text, 0)
 		if err != nil {
 			return cannotWrite(o.file, err)
+		}
+		files = append(files, f)
+	}
+	if record != nil {
+		f, err := stage(ask.record, record, 0o600)
+		if err != nil {
+			return cannotWrite(ask.record, err)
 		}
 		files = append(files, f)
 	}
@@ -181,20 +189,23 @@ type staged struct {
 	text []byte
 }
 
-// stage writes text beside the file that it will replace. Links are followed, so that they stay.
-func stage(name string, text []byte) (staged, error) {
+// stage writes text beside the file that it will replace. Links are followed, so that they stay. A mode of
+// 0 is that of the file that is there, else that of new files.
+func stage(name string, text []byte, mode fs.FileMode) (staged, error) {
 	if target, err := filepath.EvalSymlinks(name); err == nil {
 		name = target
 	}
-	mode := fs.FileMode(0o666)
 	info, err := os.Stat(name)
 	switch {
 	case err == nil && info.IsDir():
 		return staged{}, errors.New("it is a directory")
 	case err == nil && !info.Mode().IsRegular():
 		return staged{name: name, text: text}, nil
+	case mode != 0:
 	case err == nil:
 		mode = info.Mode().Perm()
+	default:
+		mode = 0o666
 	}
 	s := staged{name: name, temp: fmt.Sprintf("%s.%d.tmp", name, os.Getpid())}
 	f, err := os.OpenFile(s.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)

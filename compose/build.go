@@ -262,7 +262,9 @@ func (b *builder) image(index int) *Image {
 // from is what a stage begins with: an earlier stage, or an image that is known by its name.
 func (b *builder) from(index int, base string) *Image {
 	i := &Image{Place: proxy.Place{File: b.file}, Environment: map[string]Value{}, dir: "/"}
-	if earlier, ok := b.stage(base); ok && earlier < index {
+	if image, ok := strings.CutPrefix(b.extra[base], imageContext); ok {
+		base = image
+	} else if earlier, ok := b.stage(base); ok && earlier < index {
 		from := b.image(earlier)
 		i.Base, i.dir, i.User, i.Entrypoint, i.Command = from.Base, from.dir, from.User, from.Entrypoint, from.Command
 		i.Ports, i.Environment = slices.Clone(from.Ports), maps.Clone(from.Environment)
@@ -275,6 +277,9 @@ func (b *builder) from(index int, base string) *Image {
 	}
 	return i
 }
+
+// imageContext begins an additional context that is an image. BuildKit puts it in the place of what has its name.
+const imageContext = "docker-image://"
 
 // step is the state between the instructions of a stage.
 type step struct {

@@ -45,6 +45,7 @@ func TestBuild(t *testing.T) {
 		"that Compose gives":             {"FROM nginx\nARG FROM=app.conf\nCOPY $FROM " + app, ", args: {FROM: sites/b.conf}", app, "b"},
 		"by a variable":                  {"FROM nginx\nENV TO=/etc/nginx/conf.d\nCOPY app.conf $TO/app.conf", "", app, "app"},
 		"the image by an argument":       {"ARG TAG=1.27\nFROM nginx:${TAG}", "", "/etc/nginx/nginx.conf", "stock"},
+		"the image by a context":         {"FROM base", ", additional_contexts: {base: \"docker-image://nginx:1.27\"}", "/etc/nginx/nginx.conf", "stock"},
 		"of another stage":               {"FROM node AS web\nWORKDIR /app\nCOPY . .\nFROM nginx\nCOPY --from=web /app/app.conf " + app, "", app, "app"},
 		"what that stage makes":          {"FROM node AS web\nRUN make dist\nFROM nginx\nCOPY --from=web /dist/app.conf " + app, "", app, "unknown"},
 		"a stage over a stage":           {"FROM nginx AS base\nCOPY app.conf " + app + "\nFROM base", "", app, "app"},

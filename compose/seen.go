@@ -133,5 +133,5 @@ func (s Sources) Text(name string) string {
 	if src == nil {
 		return ""
 	}
-	return strings.Join(src.lines, "\n")
+	return strings.Join(src.Lines, "\n")
 }

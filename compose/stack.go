@@ -258,7 +258,7 @@ type BadMount struct {
 // "this URL goes there". There is one per proxy, listen port, server, location and target.
 type Route struct {
 	ID        string // unique in the stack: "edge:80 shop.example.com/ -> api:8000"
-	Proxy     *Proxy
+	Proxy     *Proxy `record:"-"` // the one that has it in its Routes
 	Published []Port // ports of the proxy that lead to Listen; empty: none is published
 	Listen    proxy.Listen
 	Server    *proxy.Server

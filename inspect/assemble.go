@@ -218,8 +218,16 @@ func (j *judge) finish(f *Finding) {
 	}
 	f.Routes = j.list(f.Routes)
 	f.Fix.Edits = slices.DeleteFunc(f.Fix.Edits, func(e Edit) bool {
-		return len(e.Old) > maxExcerpt || j.mask(e.Old) != e.Old || j.mask(e.New) != e.New
+		return len(e.Old) > maxExcerpt || j.secret(e.Old) || j.secret(e.New)
 	})
+}
+
+// mask takes out what looks like a credential.
+func (j *judge) mask(text string) string { return j.secrets.Mask(text) }
+
+// secret says whether there is a credential in a text, or was before it came into a record.
+func (j *judge) secret(text string) bool {
+	return strings.Contains(text, hidden) || j.mask(text) != text
 }
 
 // maxListed bounds the routes that all findings list: of many that each stop nginx, each lists all.

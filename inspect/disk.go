@@ -147,16 +147,11 @@ func (f *facts) failsElsewhere(p *compose.Proxy) (all []*failure) {
 	}
 	j := f.journal(p)
 	for _, e := range j.failures {
-		if _, port, ok := e.Upstream.Address(); ok && !ports[port] && len(ports) > 0 && !j.answeredSince(e) {
+		if _, port, ok := e.Upstream.Address(); ok && !ports[port] && len(ports) > 0 && !j.answered[e.asked()].After(e.at) {
 			all = append(all, e)
 		}
 	}
 	return all
-}
-
-// answeredSince says whether what failed was asked again later, and answered.
-func (j *journal) answeredSince(e *failure) bool {
-	return j.answered[e.asked()].After(e.at)
 }
 
 // askedOf are the routes of a proxy that requests take now of which others failed: of all, where that

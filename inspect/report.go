@@ -2,7 +2,11 @@
 // function over plain data; the daemon is asked by inspect/live.
 package inspect
 
-import "why502/compose/proxy"
+import (
+	"time"
+
+	"why502/compose/proxy"
+)
 
 // Report is the judgement: every route with its hops, and what is wrong, worst first.
 type Report struct {
@@ -32,6 +36,7 @@ const (
 	LiveOff          LiveState = "off"
 	LiveUnreachable  LiveState = "unreachable"
 	LiveNoContainers LiveState = "no-containers" // it knows none of the project's containers
+	LiveReplayed     LiveState = "replayed"      // it was asked when a record was made, if at all
 )
 
 // Live is what became of the daemon's side of the diagnosis.
@@ -40,6 +45,9 @@ type Live struct {
 	Daemon Daemon
 	Note   string // one sentence: what is missing and the remedy; empty if nothing is
 	Probe  Probe
+
+	Was      LiveState // of what is replayed: State when it was recorded
+	Recorded time.Time // of what is replayed: when that was
 }
 
 // Hop is one of the eight steps of a route, in the order in which causes explain each other.

@@ -40,7 +40,11 @@ fastcgi_pass php:9000;`,
 		if p.understands(asked) {
 			return nil
 		}
-		f := c.finding(p.sure, mismatchStatus(asked, p.name), "%s speaks %s on port %d, but %s asks in %s",
+		status := mismatchStatus(asked, p.name)
+		if asked == "fastcgi" && p.text == "" {
+			status = StatusNone // an app that reads lines waits for the end of one
+		}
+		f := c.finding(p.sure, status, "%s speaks %s on port %d, but %s asks in %s",
 			svc.Name, protocolName(p.name), c.Backend.Port, pass.Directive, protocolName(asked))
 		if p.name == other {
 			f.Message = fmt.Sprintf("%s does not speak %s on port %d, which %s asks in", svc.Name, protocolName(asked), c.Backend.Port, pass.Directive)

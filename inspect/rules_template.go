@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"why502/compose"
 	"why502/compose/proxy"
 )
 
@@ -188,10 +189,22 @@ among them. The rest stays as it is, and nginx ends with "unknown ... variable".
 			return nil
 		}
 		own := c.Proxy.Service
+		if set, ok := own.Variables()[fault.Variable]; ok {
+			return c.leftOut(fault, set)
+		}
 		return c.variableFinding(fault, "the environment of "+own.Name+" has no %s").
 			near(own.Place, "the service that needs it").
 			fix("give %s the variable %s under environment", own.Name, fault.Variable)
 	},
+}
+
+// leftOut reports a variable that the environment has, and that is not among those which are filled in.
+func (c *Case) leftOut(fault proxy.Fault, set compose.Value) *Finding {
+	f := c.variableFinding(fault, "what fills in this template leaves %s out").near(set.Place, "where it is set")
+	if filter, ok := c.Proxy.Service.Variables()["NGINX_ENVSUBST_FILTER"]; ok {
+		return f.near(filter.Place, "the filter that leaves it out").fix("let NGINX_ENVSUBST_FILTER match %s too", fault.Variable)
+	}
+	return f.fix("name $%s among the variables that envsubst is told to fill in", fault.Variable)
 }
 
 // variableFinding reports a variable of the environment that nginx is left with.

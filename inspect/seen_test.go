@@ -237,7 +237,7 @@ func TestHeard(t *testing.T) {
 	each(t, map[string]settledTest{
 		"FastCGI, asked in HTTP":          {world: at(Talk{Speaks: "fastcgi"}), want: "error upstream-protocol-mismatch 1" + to + "broken 502 ooooooB-", says: []string{"proven", "speaks FastCGI on port 8000", "probe: api:8000 speaks FastCGI to shop-edge-1"}},
 		"uwsgi, asked in HTTP":            {world: at(Talk{Speaks: "uwsgi"}), want: "error upstream-protocol-mismatch 1" + to + "broken 502 ooooooB-"},
-		"HTTP, asked in FastCGI":          {conf: location("fastcgi_pass api:8000"), world: at(Talk{Speaks: "http"}), want: "error upstream-protocol-mismatch 1" + to + "broken 502 ooooooB-"},
+		"HTTP, asked in FastCGI":          {conf: location("fastcgi_pass api:8000"), world: at(Talk{Speaks: "http"}), want: "error upstream-protocol-mismatch 1" + to + "broken ooooooB-"},
 		"HTTP, asked in uwsgi":            {conf: location("uwsgi_pass api:8000"), world: at(Talk{Speaks: "http"}), want: "error upstream-protocol-mismatch 1" + to + "broken ooooooB-"},
 		"HTTP, asked in HTTP/2":           {conf: location("grpc_pass api:8000"), world: at(Talk{Speaks: "http"}), want: "error upstream-protocol-mismatch 1" + to + "broken 502 ooooooB-"},
 		"HTTP/2, asked in HTTP/2":         {conf: location("grpc_pass api:8000"), world: at(Talk{Speaks: "http2"}), want: to[1:] + "ok ooooooo?"},

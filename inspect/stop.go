@@ -39,13 +39,16 @@ func (j *judge) explainStop(p *compose.Proxy, found []*Finding) []*Finding {
 }
 
 // stateAsEvidence adds what the daemon says of a proxy that is down, and proves a finding whose
-// fault nginx itself names.
+// fault the engine or nginx itself names.
 func (j *judge) stateAsEvidence(c *Case, f *Finding) {
 	if f.Rule.ID == proxyNotRunning.ID {
 		return
 	}
 	for _, box := range j.containers[c.Proxy.Service.Name] {
 		f.with("docker", "%s", describeState(box))
+		if names(box.Error, f.subject) {
+			f.Confidence, f.Severity = Proven, max(f.Severity, f.Rule.Severity)
+		}
 		if line := lastEmerg(j.snap.Logs[box.ID]); line != "" {
 			f.with("log", "%s", line)
 			if c.mentions(line, f) {
@@ -71,7 +74,7 @@ func (c *Case) mentions(line string, f *Finding) bool {
 	return f.Rule.Hop == HopConfig && file != "" && file == f.Place.File
 }
 
-// names says whether nginx names something in a line of its log: "api" or "api:8000".
+// names says whether nginx names something in a line of its log, or the engine in its own: "api" or "api:8000".
 func names(line, subject string) bool {
 	return subject != "" && (strings.Contains(line, `"`+subject+`"`) || strings.Contains(line, `"`+subject+`:`))
 }

@@ -183,6 +183,9 @@ func countRoutes(r *inspect.Report, v inspect.Verdict) int {
 func mode(live inspect.Live) string {
 	probed := live.Probe.State == inspect.ProbeDone || live.Probe.State == inspect.ProbePartial
 	switch {
+	case live.State == inspect.LiveReplayed:
+		at := live.Recorded.UTC().Format("2006-01-02 15:04 UTC")
+		return "recorded " + at + ", " + mode(inspect.Live{State: live.Was, Probe: live.Probe})
 	case live.State == inspect.LiveInspected && probed:
 		return "with the daemon and a probe"
 	case live.State == inspect.LiveInspected:
@@ -230,6 +233,9 @@ func (p *page) unchecked(r *inspect.Report) {
 
 // daemonUnchecked says what is not known because the daemon did not say it.
 func daemonUnchecked(l inspect.Live) []proxy.Unchecked {
+	if l.State == inspect.LiveReplayed {
+		l.State = l.Was
+	}
 	if l.State == inspect.LiveInspected && l.Note == "" {
 		return nil
 	}

@@ -36,11 +36,10 @@ type Options struct {
 	// Means says whether helper containers may be made. Whether they can be is found out.
 	Means inspect.Means
 
-	// Since is from when on logs are about the present, as docker logs --since takes it; empty: always.
-	Since string
-
 	// Executable is what a helper runs; empty: this program, or what lies beside it.
 	Executable string
+	// Since is from when on logs are about the present, as docker logs --since takes it; empty: always.
+	Since string
 }
 
 // Observe asks the daemon whatever inspect.Ask wants to know of the stack. It sends GET and HEAD
@@ -58,11 +57,11 @@ func Observe(ctx context.Context, opts Options, stack *compose.Stack) (*inspect.
 		return nil, err
 	}
 	defer d.close()
-	if d.since, err = Since(opts.Since, d.wire.date); err != nil {
-		return nil, err
-	}
 	if opts.Means.Probe {
 		d.helpers = newHelpers(opts.Executable)
+	}
+	if d.since, err = Since(opts.Since, d.wire.date); err != nil {
+		return nil, err
 	}
 	return d.observe(ctx, func(stack *compose.Stack, snap *inspect.Snapshot) []inspect.Question {
 		return inspect.Ask(stack, snap, inspect.Means{Probe: d.helpers.available()})
@@ -78,18 +77,19 @@ func (d *daemon) observe(ctx context.Context, ask asker, stack *compose.Stack) (
 	snap.Since = d.since
 	questions := ask(stack, snap)
 	introduced := d.introduction(ctx)
+	meet := func() { snap.Daemon = introduced(); snap.Daemon.Local = d.local.Load() }
 	for round := 0; round < rounds && len(questions) > 0; round++ {
 		if err := d.fill(ctx, snap, stack, questions); err != nil {
 			return nil, err
 		}
 		d.learn(stack, snap)
-		snap.Daemon = introduced()
-		snap.Daemon.Local = d.local.Load()
+		meet()
 		questions = ask(stack, snap)
 	}
 	for _, q := range questions {
 		snap.Failed[q] = "not asked: the questions did not end"
 	}
+	meet()
 	snap.Probe = d.helpers.end()
 	return snap, nil
 }
