@@ -33,8 +33,8 @@ type limit struct {
 	figures string // what was measured
 }
 
-// enoughPeriods are 10 seconds in which a container wanted to run.
-const enoughPeriods = 100
+// enoughPeriods are 5 seconds in which a container wanted to run.
+const enoughPeriods = 50
 
 // atLimit finds a limit that a container of the backend has come to, where it was measured.
 func (c *Case) atLimit() (l limit, ok bool) {

@@ -13,5 +13,5 @@ class App(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
 
-hashlib.pbkdf2_hmac("sha256", b"warm", b"up", 3_000_000)
+hashlib.pbkdf2_hmac("sha256", b"warm", b"up", 2_000_000)
 ThreadingHTTPServer(("", 8000), App).serve_forever()
