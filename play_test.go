@@ -127,6 +127,7 @@ func newPlay(t *testing.T, s scenario, endpoint *url.URL) *play {
 	if ports := p.freePorts(); ports != "" {
 		p.flags = append(p.flags, "-f", ports)
 	}
+	buildForHelpers(t)
 	p.daemon = record(t, endpoint)
 	return p
 }
@@ -458,10 +459,13 @@ func (p *play) compare(asked map[string]string) {
 		}
 	}
 	p.loads()
-	for _, request := range p.daemon.requests() {
-		if method, _, _ := strings.Cut(request, " "); method != http.MethodGet && method != http.MethodHead {
-			p.t.Errorf("the daemon was asked to %s", request)
-		}
+	for _, request := range beyondReading(p.daemon.requests(), true) {
+		p.t.Errorf("the daemon was asked to %s", request)
+	}
+	before := len(p.daemon.requests())
+	p.why502("--probe=off")
+	for _, request := range beyondReading(p.daemon.requests()[before:], false) {
+		p.t.Errorf("with --probe=off the daemon was asked to %s", request)
 	}
 }
 

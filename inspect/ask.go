@@ -65,9 +65,6 @@ func (a *asking) aboutProject() {
 	}
 }
 
-// aboutMemory asks what the containers use, and what was killed.
-func (a *asking) aboutMemory() {}
-
 // proxyNetworks are the networks that a proxy is on, by the files and by the daemon, and every
 // external one: a project whose external network is missing does not start.
 func proxyNetworks(stack *compose.Stack, snap *Snapshot) (names []string) {

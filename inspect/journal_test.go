@@ -9,9 +9,6 @@ import (
 	"why502/compose"
 )
 
-// at gives containers this address on the project's network.
-func at(ip string) func(*Container) { return func(c *Container) { c.Endpoints[0].IPv4 = ip } }
-
 // since starts a container some time ago.
 func since(d time.Duration) func(*Container) {
 	return func(c *Container) { c.Started = now.Add(-d) }
@@ -101,7 +98,7 @@ func TestLogOfARoute(t *testing.T) {
 		"an old one, then a reload":        {append([]string{erred(2*min, unreachable, "/x", old), served(2*min, "/x", 502)}, loaded(min)...), "ok"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			snap := seen(up("edge", at("172.18.0.9")), up("api", at("172.18.0.3"), since(30*min))).log("edge", test.lines...)
+			snap := seen(up("edge", has("172.18.0.9")), up("api", has("172.18.0.3"), since(30*min))).log("edge", test.lines...)
 			got := found(t, stack, snap)
 			for _, cut := range []string{" 1", "edge:80 / -> api:8000 "} {
 				got = strings.ReplaceAll(got, cut, "")
@@ -117,7 +114,7 @@ func TestLogOfARoute(t *testing.T) {
 // is not looked at.
 func TestLogSince(t *testing.T) {
 	stack := shop(t, server(pass("/", "http://api:8000")), edge+api)
-	snap := seen(up("edge"), up("api", at("172.18.0.3"))).log("edge", erred(20*time.Minute, readTimeout, "/x", here), served(20*time.Minute, "/x", 504))
+	snap := seen(up("edge"), up("api", has("172.18.0.3"))).log("edge", erred(20*time.Minute, readTimeout, "/x", here), served(20*time.Minute, "/x", 504))
 	snap.Since = now.Add(-15 * time.Minute)
 	same(t, summary(judged(stack, snap)), "edge:80 / -> api:8000 ok ooooo???")
 	snap.Since = now.Add(-25 * time.Minute)
@@ -128,7 +125,7 @@ func TestLogSince(t *testing.T) {
 // The daemon's time of a line counts, not nginx's, whose clock may be of another zone.
 func TestLogTimes(t *testing.T) {
 	stack := shop(t, server(pass("/", "http://api:8000")), edge+api)
-	snap := seen(up("edge"), up("api", at("172.18.0.3"), since(30*time.Minute))).log("edge", erred(-2*time.Hour, readTimeout, "/x", here), served(-2*time.Hour, "/x", 504))
+	snap := seen(up("edge"), up("api", has("172.18.0.3"), since(30*time.Minute))).log("edge", erred(-2*time.Hour, readTimeout, "/x", here), served(-2*time.Hour, "/x", 504))
 	for i := range snap.Logs["edge"] {
 		snap.Logs["edge"][i].Time = now.Add(-45 * time.Minute) // before api was started
 	}
@@ -137,7 +134,7 @@ func TestLogTimes(t *testing.T) {
 	// of a file there is only nginx's own, whose zone the access log tells
 	east := now.In(time.FixedZone("", 7200))
 	stack = shop(t, server(pass("/", "http://api:8000")), strings.Replace(edge, "default.conf]", "default.conf, ./log:/var/log/nginx]", 1)+api)
-	snap = seen(up("edge"), up("api", at("172.18.0.3"), since(30*time.Minute))).log("edge")
+	snap = seen(up("edge"), up("api", has("172.18.0.3"), since(30*time.Minute))).log("edge")
 	tail := func(name string, lines ...string) {
 		rows := []LogLine{}
 		for _, text := range lines {
@@ -189,7 +186,7 @@ func TestLinesOfRoutes(t *testing.T) {
 		line("shop.example", "/api/x", refusal, "uwsgi://172.18.0.3:9000"):                                                                                                     "",
 		line("shop.example", "/x", refusal, "http://172.18.0.3:1/x"):                                                                                                           "",
 	} {
-		f := newFacts(stack, seen(up("edge"), up("api", at("172.18.0.3")), up("php", at("172.18.0.4"))).log("edge", text))
+		f := newFacts(stack, seen(up("edge"), up("api", has("172.18.0.3")), up("php", has("172.18.0.4"))).log("edge", text))
 		var got []string
 		for _, e := range f.journal(stack.Proxies[0]).failures {
 			for _, r := range e.routes {
@@ -225,7 +222,7 @@ func TestStaleAddress(t *testing.T) {
 		"one of a group":                      {group("api:8000", "db:9000") + server(pass("/", "http://g")), refusal, "which shop-db-1 has now"},
 	}, func(t *testing.T, test struct{ conf, line, want string }) {
 		stack := shop(t, test.conf, edge+api+"  db: {image: postgres, expose: [9000]}\n")
-		snap := seen(up("edge"), up("api", at("172.18.0.3"), since(5*min)), up("db", at("172.18.0.2"))).log("edge", erred(min, test.line, "/x", old), served(min, "/x", 502))
+		snap := seen(up("edge"), up("api", has("172.18.0.3"), since(5*min)), up("db", has("172.18.0.2"))).log("edge", erred(min, test.line, "/x", old), served(min, "/x", 502))
 		said := ""
 		for _, f := range judged(stack, snap).Findings {
 			if f.Rule == upstreamAddressStale {
@@ -238,7 +235,7 @@ func TestStaleAddress(t *testing.T) {
 	})
 	// an address of the internet is no old one of a container
 	stack := shop(t, conf, edge+api)
-	snap := seen(up("edge"), up("api", at("172.18.0.3"))).log("edge", erred(min, refusal, "/x", "http://93.184.216.34:8000/"), served(min, "/x", 502))
+	snap := seen(up("edge"), up("api", has("172.18.0.3"))).log("edge", erred(min, refusal, "/x", "http://93.184.216.34:8000/"), served(min, "/x", 502))
 	for _, f := range judged(stack, snap).Findings {
 		if f.Rule == upstreamAddressStale {
 			t.Error(f.Message)
@@ -268,7 +265,7 @@ func TestReload(t *testing.T) {
 		lines []string
 		want  string
 	}) {
-		r := judged(test.stack, seen(up("edge"), up("api", at("172.18.0.3"))).log("edge", test.lines...))
+		r := judged(test.stack, seen(up("edge"), up("api", has("172.18.0.3"))).log("edge", test.lines...))
 		got := strings.ReplaceAll(strings.TrimSpace(summary(r)), "\n", "; ")
 		if fields := strings.Fields(got); !strings.HasPrefix(test.want, strings.Join(fields[:len(fields)-1], " ")) {
 			t.Errorf("got  %s\nwant %s", got, test.want)
@@ -288,7 +285,7 @@ func TestLogConfirms(t *testing.T) {
 	}
 	stack := shop(t, server(lookup), edge+api)
 	snap := func(lines ...string) *Snapshot {
-		return seen(up("edge"), up("api", at("172.18.0.3"))).log("edge", lines...)
+		return seen(up("edge"), up("api", has("172.18.0.3"))).log("edge", lines...)
 	}
 	for _, test := range []struct {
 		what  string
@@ -327,7 +324,7 @@ func TestAnsweredItself(t *testing.T) {
 		"one of two servers": server(pass("/", "http://api:8000")) + "server { listen 81; " + pass("/", "http://api:9000") + " }",
 	} {
 		stack := shop(t, conf, edge+"  api: {image: example/api, expose: [8000, 9000]}\n")
-		r := judged(stack, seen(up("edge"), up("api", at("172.18.0.3"))).log("edge", served(min, "/x", 502)))
+		r := judged(stack, seen(up("edge"), up("api", has("172.18.0.3"))).log("edge", served(min, "/x", 502)))
 		for _, f := range r.Findings {
 			if f.Rule == upstreamAnswered502 {
 				t.Errorf("%s: %s", name, f.Message)
@@ -339,7 +336,7 @@ func TestAnsweredItself(t *testing.T) {
 // The line of the app that explains it is evidence, and says what to do.
 func TestSayings(t *testing.T) {
 	stack := shop(t, server(pass("/", "http://api:8000")), edge+api)
-	snap := seen(up("edge"), up("api", at("172.18.0.3"))).log("edge", erred(time.Minute, closing, "/x", here), served(time.Minute, "/x", 502)).
+	snap := seen(up("edge"), up("api", has("172.18.0.3"))).log("edge", erred(time.Minute, closing, "/x", here), served(time.Minute, "/x", 502)).
 		log("api", "[1] [CRITICAL] WORKER TIMEOUT (pid:7)", "[7] [INFO] Worker exiting")
 	f := judged(stack, snap).Findings[0]
 	if f.Rule != upstreamClosedEarly || !strings.Contains(fmt.Sprint(f.Evidence), "shop-api-1 says: [1] [CRITICAL] WORKER TIMEOUT") || !strings.Contains(f.Fix.Text, "--timeout") {
@@ -362,7 +359,7 @@ func TestManyLines(t *testing.T) {
 		lines = append(lines, erred(time.Minute, readTimeout, fmt.Sprintf("/l%d/%d", i%300, i), here), served(time.Minute, fmt.Sprintf("/l%d/%d", i%300, i), 504))
 	}
 	stack := shop(t, server(locations...), edge+api)
-	if r := judged(stack, seen(up("edge"), up("api", at("172.18.0.3"))).log("edge", lines...)); r.Verdict != VerdictBroken || len(r.Findings[0].Routes) != 300 {
+	if r := judged(stack, seen(up("edge"), up("api", has("172.18.0.3"))).log("edge", lines...)); r.Verdict != VerdictBroken || len(r.Findings[0].Routes) != 300 {
 		t.Errorf("%s: %v", r.Verdict, r.Findings)
 	}
 }

@@ -111,26 +111,32 @@ func takenBy(r *compose.Route, v visit) bool {
 	return loc == r.Location
 }
 
-// fromLog begins what a rule reports of failures that the proxy's log has: nil where they are healed. Where
+// fromLog begins what a rule reports of failures that the proxy's log has: nil where there are none. Where
 // only some requests fail it is a warning, and the route is at risk.
 func (c *Case) fromLog(failures []*failure, status Status, format string, args ...any) *Finding {
-	t := c.troubled(failures)
 	if len(failures) == 0 {
 		return nil
 	}
 	f := c.finding(Proven, status, format, args...)
-	switch {
-	case t == failing:
-		return c.withLog(f, failures)
-	case t == over:
-		f.Message += "; asked again, it was answered"
-	case len(c.journal(c.Proxy).visits) > 0:
-		f.Message += "; other requests are answered"
-	default:
-		f.Message += "; no access log shows whether it still is so"
+	if t := c.troubled(failures); t != failing {
+		f.Message += c.comfort(t)
+		f.Severity, f.Status, f.may = Warning, StatusNone, true
 	}
-	f.Severity, f.Status, f.may = Warning, StatusNone, true
+	if slices.Contains(suffering, failures[len(failures)-1].Kind) {
+		c.withLimit(f)
+	}
 	return c.withLog(f, failures)
+}
+
+// comfort says why not all requests fail.
+func (c *Case) comfort(t trouble) string {
+	switch {
+	case t == over:
+		return "; asked again, it was answered"
+	case len(c.journal(c.Proxy).visits) > 0:
+		return "; other requests are answered"
+	}
+	return "; no access log shows whether it still is so"
 }
 
 // withLog adds failures to the evidence of a finding, the most frequent ones counted.

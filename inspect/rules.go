@@ -96,6 +96,7 @@ var rules = []*Rule{
 	responseHeaderTooBig,
 	responseInvalid,
 	upstreamBacklogFull,
+	upstreamNearLimits,
 	upstreamAnswered502,
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"why502/compose"
 	"why502/compose/proxy"
+	"why502/inspect/errorlog"
 )
 
 var upstreamProfileDisabled = &Rule{
@@ -98,32 +99,50 @@ end in 502, "upstream prematurely closed connection".`,
 			return nil
 		}
 		for _, box := range c.containers[c.Backend.Service.Name] {
-			if !box.OOMKilled {
-				continue
-			}
-			name := c.Backend.Service.Name
-			if box.State == "running" {
-				f := c.finding(Proven, StatusNone, "a process of %s was killed for want of memory", name)
-				f.Severity, f.may = Warning, true
-				return c.aboutMemory(f, box)
-			}
-			if len(c.down()) > 0 {
-				return c.aboutMemory(c.finding(Proven, c.unresolved(), "%s was killed for want of memory", name), box)
+			kills := c.kills(box)
+			switch {
+			case box.State == "running" && (box.OOMKilled || len(kills) > 0):
+				return c.aboutMemory(c.killedWithin(box, kills), box, kills)
+			case box.OOMKilled && len(c.down()) > 0:
+				return c.aboutMemory(c.finding(Proven, c.unresolved(), "%s was killed for want of memory", c.Backend.Service.Name), box, kills)
 			}
 		}
 		return nil
 	},
 }
 
-func (c *Case) aboutMemory(f *Finding, box *Container) *Finding {
-	svc := c.Backend.Service
-	for _, path := range [][]string{{"mem_limit"}, {"deploy", "resources", "limits", "memory"}} {
-		if at := c.stack.At(append([]string{"services", svc.Name}, path...)...); at != svc.Place {
-			f.near(at, "the memory limit of %s", svc.Name)
-			break
-		}
+// killedWithin reports that a container runs in which something was killed: it was started again, or its
+// first process lived on. The requests that were under way then failed; whether others do, the proxy's log
+// says.
+func (c *Case) killedWithin(box *Container, kills []Kill) *Finding {
+	name := c.Backend.Service.Name
+	format := "a process of %s was killed for want of memory"
+	if n := len(kills); n > 0 && kills[n-1].Time.Before(box.Started) {
+		format = "%s was killed for want of memory, and started again"
 	}
-	return f.with("docker", "%s", describeState(box)).fix("raise the memory limit of %s, or let it use less", svc.Name)
+	cut := slices.DeleteFunc(c.loggedAtAll(errorlog.ClosedEarly, errorlog.Reset, errorlog.BodyCut), func(e *failure) bool {
+		return !slices.ContainsFunc(kills, func(k Kill) bool { return e.at.Sub(k.Time).Abs() <= sameMoment })
+	})
+	if len(cut) > 0 {
+		return c.fromLog(cut, Status502, format, name)
+	}
+	f := c.finding(Proven, StatusNone, format, name)
+	f.Severity, f.may = Warning, true
+	return f
+}
+
+// sameMoment is how far apart what the kernel did and what nginx wrote of it may be: nginx writes whole
+// seconds.
+const sameMoment = 3 * time.Second
+
+// aboutMemory adds what there is to say of a container that ran out of memory.
+func (c *Case) aboutMemory(f *Finding, box *Container, kills []Kill) *Finding {
+	c.nearLimit(f, limit{name: "memory limit", paths: memoryLimits})
+	f.with("docker", "%s", describeState(box))
+	if n := len(kills); n > 0 {
+		f.with("docker", "in %s the kernel killed a process for want of memory %s, the last time at %s", box.Name, times(n), kills[n-1].Time.Format(time.TimeOnly+" UTC"))
+	}
+	return f.fix("raise the memory limit of %s, or let it use less", c.Backend.Service.Name)
 }
 
 var upstreamRestarting = &Rule{

@@ -31,9 +31,9 @@ fastcgi_pass php:9000;`,
 		svc, pass := c.Backend.Service, c.Route.Pass
 		asked, _ := askedIn(c.Route.Target.Scheme)
 		p := c.speaks(svc, c.Backend.Port)
-		if heard, ok := c.heard(); c.spoken().state == HopBroken && heard.name != p.name {
+		if heard, _ := c.heard(); c.spoken().state == HopBroken && heard.name != p.name {
 			p = heard
-		} else if told, known := c.toldByLog(); known && !ok && told.name != "" {
+		} else if told, known := c.toldByLog(); known && c.talk().Speaks == "" && told.name != "" {
 			told.place = p.place
 			p = told
 		}
@@ -114,9 +114,9 @@ version number)", 502. One with TLS answers a plain request with 400, "The plain
 		}
 		_, asked := askedIn(c.Route.Target.Scheme)
 		p := c.speaks(c.Backend.Service, c.Backend.Port)
-		if heard, ok := c.heard(); c.secured().state == HopBroken && heard.tls != p.tls {
+		if heard, _ := c.heard(); c.secured().state == HopBroken && heard.tls != p.tls {
 			p = heard
-		} else if told, known := c.toldByLog(); known && !ok && told.tls != unknownSecurity {
+		} else if told, known := c.toldByLog(); known && c.talk().Speaks == "" && told.tls != unknownSecurity {
 			told.place = p.place
 			p = told
 		}

@@ -67,7 +67,7 @@ type Snapshot struct {
 	Processes  map[string][]Process   // by container id
 	Mounts     map[string][]Mounted   // by container id
 	Sockets    map[string][]Socket    // by container id
-	Stats      map[string]*Stats      // by container id
+	Stats      map[string]*Stats      // by container id; a nil row: it does not run
 	Files      map[Question]*File     // a nil row: there is no such file
 	Replies    map[Question]*Reply
 	Failed     map[Question]string // questions that got no answer, and why
@@ -171,12 +171,12 @@ type Kill struct {
 	Time      time.Time
 }
 
-// Stats are one sample of what a container uses. A limit of 0 is none.
+// Stats are one sample of what a container uses.
 type Stats struct {
-	Memory, MemoryLimit uint64 // bytes, without what the kernel would give back at once
-	MemoryFailures      uint64 // how often the limit was hit
-	Pids, PidsLimit     uint64
-	Periods, Throttled  uint64 // of the CPU's scheduler, and those in which it held the container back
+	Memory             uint64 // bytes, without what the kernel would give back at once
+	MemoryFailures     uint64 // how often the limit was hit; always 0 with control groups of version 2
+	Pids               uint64 // processes and threads
+	Periods, Throttled uint64 // of the CPU's scheduler, and those in which it held the container back
 }
 
 // File is a file or directory as a container has it.
@@ -220,6 +220,9 @@ type Container struct {
 	Health       string        // "", starting, healthy, unhealthy
 	HealthOutput string        // of the last check
 	StartPeriod  time.Duration // of its health check
+	MemoryLimit  int64         // bytes; 0: none
+	CPULimit     int64         // billionths of a CPU; 0: none
+	PidsLimit    int64         // processes and threads; 0: none
 	NetworkMode  string        // host, none, container:ID, or a network's name
 	Endpoints    []Endpoint    // sorted by network
 	Made         Made

@@ -45,9 +45,12 @@ func (d *daemon) answer(ctx context.Context, stack *compose.Stack, q inspect.Que
 	case inspect.AskLog:
 		lines, err := d.log(ctx, q.Of, q.Most)
 		return func(s *inspect.Snapshot) { s.Logs[q.Of] = lines }, err
-	case inspect.AskTail:
-		lines, err := d.tail(ctx, q)
-		return func(s *inspect.Snapshot) { s.Tails[q] = lines }, err
+	case inspect.AskKills:
+		kills, err := d.kills(ctx, q.Of)
+		return func(s *inspect.Snapshot) { s.Kills[q.Of] = kills }, err
+	case inspect.AskStats:
+		stats, err := d.stats(ctx, q.Of)
+		return func(s *inspect.Snapshot) { s.Stats[q.Of] = stats }, err
 	case inspect.AskProcesses:
 		all, err := d.processes(ctx, q.Of)
 		return func(s *inspect.Snapshot) { s.Processes[q.Of] = all }, err
@@ -106,6 +109,7 @@ func (d *daemon) container(ctx context.Context, id string) (*inspect.Container, 
 	c.Made = made(seen)
 	d.notice(seen)
 	setState(c, seen.State)
+	limits(c, seen.HostConfig)
 	if labels := seen.Config.Labels; labels[labelHash] != "" {
 		c.Project = clean(labels[labelProject])
 		c.Service = clean(labels[labelService])

@@ -165,11 +165,12 @@ func (s *speaker) wantsTLS(status int) bool {
 // tell says what speaks, by the answer to the pass's own words, and where these do not tell, by others.
 func (s *speaker) tell(h heard) string {
 	kind := recognise(h.data)
+	if kind == speaksHTTP && s.own == speaksUWSGI {
+		kind, h = s.tellUWSGI(h)
+	}
 	switch {
 	case kind == "":
 		return s.identify(s.own, h)
-	case kind == speaksHTTP && s.own == speaksUWSGI:
-		return s.tellUWSGI(status(h.data))
 	case kind == speaksHTTP && s.own != speaksHTTP && s.wantsTLS(status(h.data)):
 		return speaksTLS
 	}
@@ -178,17 +179,15 @@ func (s *speaker) tell(h heard) string {
 
 // tellUWSGI tells uwsgi, which answers a packet in the words of HTTP, from a server of HTTP, which takes
 // the packet for a bad request. To a request of HTTP uwsgi closes the connection.
-func (s *speaker) tellUWSGI(status int) string {
-	if status < 400 || status == http.StatusForbidden || status == http.StatusNotFound {
-		return speaksUWSGI
+func (s *speaker) tellUWSGI(first heard) (kind string, h heard) {
+	if code := status(first.data); code != 0 && code < 400 || code == http.StatusForbidden || code == http.StatusNotFound {
+		return speaksUWSGI, first
 	}
-	switch h := s.ask(opening(speaksHTTP, s.call.Asked)); {
-	case recognise(h.data) == speaksHTTP:
-		return speaksHTTP
-	case h.wordless():
-		return speaksUWSGI
+	h = s.ask(opening(speaksHTTP, s.call.Asked))
+	if h.wordless() {
+		return speaksUWSGI, h
 	}
-	return ""
+	return recognise(h.data), h
 }
 
 // identify tries other protocols on something that did not answer to one. HTTP is the first, since many

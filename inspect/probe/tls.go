@@ -37,7 +37,7 @@ func (s *speaker) talkWithinTLS(conn net.Conn) {
 	s.Closed = h.wordless()
 	switch s.Within = recognise(h.data); {
 	case s.Within == speaksHTTP && s.own == speaksUWSGI:
-		s.Within = s.tellUWSGI(status(h.data))
+		s.Within, _ = s.tellUWSGI(h)
 	case s.Within == "" && len(h.data) > 0:
 		s.Within, s.Banner = speaksOther, printable(string(h.data), maxBanner)
 	case s.Closed && shaken.certificateAsked:
