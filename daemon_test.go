@@ -118,6 +118,7 @@ func TestDaemonAnswers(t *testing.T) {
 		"/containers/edge/json":           text(http.StatusOK, container("edge", "running", 0)),
 		"/containers/api/json":            text(http.StatusOK, container("api", "exited", 3)),
 		"/containers/api/logs":            text(http.StatusOK, ""),
+		"/containers/edge/logs":           text(http.StatusOK, ""),
 		"/networks/" + label + "_default": text(http.StatusOK, `{"Id": "n", "Name": "`+label+`_default", "Driver": "bridge"}`),
 	}
 	env := []string{"DOCKER_HOST=" + engine29(t, answers)}
