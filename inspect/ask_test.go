@@ -92,7 +92,7 @@ func TestAskLogFiles(t *testing.T) {
 func TestAskAfterFailures(t *testing.T) {
 	stack := shop(t, server(pass("/", "http://api:8000")), edge+api)
 	ask := func(lines ...string) []string {
-		snap := seen(up("edge"), up("api", at("172.18.0.3"))).log("edge", lines...)
+		snap := seen(up("edge"), up("api", has("172.18.0.3"))).log("edge", lines...)
 		snap.Networks["shop_default"] = nil
 		return slices.DeleteFunc(questions(stack, snap), func(q string) bool { return !strings.HasPrefix(q, "log") && !strings.HasPrefix(q, "processes") })
 	}
