@@ -35,8 +35,9 @@ Which project (as for docker compose):
 What to check:
       --proxy SERVICE          this proxy only (repeatable)
       --live MODE              ask the Docker daemon: auto, off, require (auto)
-      --probe MODE             try names and ports from where nginx stands, in a
-                               container made for that: auto, off, require (auto)
+      --probe MODE             try names and ports from where nginx stands, by
+                               a container made for that: auto, off, require
+                               (auto)
       --since TIME             what logs say counts from then on, as for docker
                                 logs: a duration like 30m, or a time (15m)
       --timeout DURATION       how long daemon and probe may take in all (10s)

@@ -127,6 +127,7 @@ func newPlay(t *testing.T, s scenario, endpoint *url.URL) *play {
 	if ports := p.freePorts(); ports != "" {
 		p.flags = append(p.flags, "-f", ports)
 	}
+	buildForHelpers(t)
 	p.daemon = record(t, endpoint)
 	return p
 }
@@ -143,7 +144,8 @@ func (p *play) why502(args ...string) result {
 		env = append(env, "DOCKER_HOST="+p.daemon.host)
 	}
 	var stdout, stderr strings.Builder
-	code := run(p.t.Context(), append(args, "-p", p.project, p.folder), env, strings.NewReader(""), &stdout, &stderr)
+	args = append(args, "--timeout=1m", "-p", p.project, p.folder) // several plays at once keep the engine busy
+	code := run(p.t.Context(), args, env, strings.NewReader(""), &stdout, &stderr)
 	rename := strings.NewReplacer(p.project, p.written)
 	return result{code, rename.Replace(stdout.String()), rename.Replace(stderr.String())}
 }
@@ -458,10 +460,13 @@ func (p *play) compare(asked map[string]string) {
 		}
 	}
 	p.loads()
-	for _, request := range p.daemon.requests() {
-		if method, _, _ := strings.Cut(request, " "); method != http.MethodGet && method != http.MethodHead {
-			p.t.Errorf("the daemon was asked to %s", request)
-		}
+	for _, request := range beyondReading(p.daemon.requests(), true) {
+		p.t.Errorf("the daemon was asked to %s", request)
+	}
+	before := len(p.daemon.requests())
+	p.why502("--probe=off")
+	for _, request := range beyondReading(p.daemon.requests()[before:], false) {
+		p.t.Errorf("with --probe=off the daemon was asked to %s", request)
 	}
 }
 
@@ -469,7 +474,7 @@ func (p *play) compare(asked map[string]string) {
 var otherMain = regexp.MustCompile(`nginx.* -[cp]`)
 
 // behind are rules whose point it is that nginx has another configuration than the files.
-var behind = []string{"config-mount-stale", "config-not-reloaded", "config-image-stale"}
+var behind = []string{"config-mount-stale", "config-reload-failed", "config-not-reloaded", "config-image-stale"}
 
 // loads holds what was read from the files against what nginx prints of its configuration: in the
 // container that runs, else in one of its own, with what the other lacks to start. What the daemon alone

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -17,7 +21,7 @@ type recorder struct {
 	host string // for DOCKER_HOST
 
 	mu    sync.Mutex
-	asked []string // "GET /v1.51/containers/json"
+	asked []string // "GET /v1.51/containers/json", "POST /v1.51/containers/create?name=shop"
 }
 
 // record begins to stand before the daemon at an endpoint.
@@ -50,18 +54,49 @@ func record(t *testing.T, endpoint *url.URL) *recorder {
 	return r
 }
 
+// beyondReading are the requests that do not just read, and are no step in the life of a helper that one of
+// them made, where there may be some.
+func beyondReading(requests []string, helpers bool) (other []string) {
+	made := map[string]bool{}
+	for _, request := range requests {
+		step := helperStep.FindStringSubmatch(request)
+		switch {
+		case strings.HasPrefix(request, "GET "), strings.HasPrefix(request, "HEAD "):
+		case step == nil || !helpers:
+			other = append(other, request)
+		case step[1] != "":
+			made[step[1]] = true
+		case !made[step[2]]:
+			other = append(other, request)
+		}
+	}
+	return other
+}
+
+var helperStep = regexp.MustCompile(`^(?:POST /v[\d.]+/containers/create\?name=(why502-\w+)|(?:PUT|POST|DELETE) /v[\d.]+/containers/(why502-\w+)(?:/archive|/attach|/start)?)$`)
+
 // before notes a request and hands it on.
 func (r *recorder) before(network, address string) http.Handler {
 	daemon := &httputil.ReverseProxy{
 		Rewrite:   func(to *httputil.ProxyRequest) { to.SetURL(&url.URL{Scheme: "http", Host: "docker"}) },
-		Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial(network, address) }},
+		Transport: &http.Transport{Dial: dialer(network, address)},
+		ErrorLog:  log.New(io.Discard, "", 0), // of clients that are killed
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		asked := request.Method + " " + request.URL.Path
+		if name := request.URL.Query().Get("name"); name != "" {
+			asked += "?name=" + name
+		}
 		r.mu.Lock()
-		r.asked = append(r.asked, request.Method+" "+request.URL.Path)
+		r.asked = append(r.asked, asked)
 		r.mu.Unlock()
 		daemon.ServeHTTP(w, request)
 	})
+}
+
+// dialer connects to one address, whatever it is asked for.
+func dialer(network, address string) func(string, string) (net.Conn, error) {
+	return func(string, string) (net.Conn, error) { return net.Dial(network, address) }
 }
 
 // requests are those that were asked so far.

@@ -136,6 +136,9 @@ func (f *facts) present(box *Container, file string) (there, known bool) {
 // failsElsewhere are requests that failed, and were not answered since, at ports that no pass of the
 // files has: they are of the configuration that nginx still has.
 func (f *facts) failsElsewhere(p *compose.Proxy) (all []*failure) {
+	if !p.Config.Complete() {
+		return nil
+	}
 	ports := map[int]bool{}
 	for _, r := range p.Routes {
 		for _, b := range f.backends(r) {
@@ -147,18 +150,11 @@ func (f *facts) failsElsewhere(p *compose.Proxy) (all []*failure) {
 	}
 	j := f.journal(p)
 	for _, e := range j.failures {
-		if _, port, ok := e.Upstream.Address(); ok && !ports[port] && len(ports) > 0 && !j.answeredSince(e) {
+		if _, port, ok := e.Upstream.Address(); ok && !ports[port] && len(ports) > 0 && !j.answered[e.asked()].After(e.at) {
 			all = append(all, e)
 		}
 	}
 	return all
-}
-
-// answeredSince says whether what failed was asked again later, and answered.
-func (j *journal) answeredSince(e *failure) bool {
-	return slices.ContainsFunc(j.visits, func(v visit) bool {
-		return v.answered() && v.at.After(e.at) && v.Method == e.Method && requestPath(v.URI) == requestPath(e.URI)
-	})
 }
 
 // askedOf are the routes of a proxy that requests take now of which others failed: of all, where that

@@ -34,6 +34,7 @@ type facts struct {
 	early      map[*compose.Proxy][]*compose.Service   // what a proxy does not wait for until it is ready, once asked for
 	stale      map[*compose.Proxy][]unloaded           // files that a proxy has otherwise than they are, once asked for
 	journals   map[*compose.Proxy]*journal             // what each proxy wrote of late, once asked for
+	replies    map[way]*Reply                          // what the probe met, once asked for
 	owners     map[string]*Container                   // running containers by their addresses, once asked for
 }
 
@@ -42,7 +43,7 @@ func newFacts(stack *compose.Stack, snap *Snapshot) *facts {
 		stack: stack, snap: snap, containers: map[string][]*Container{}, names: map[string]nameTable{}, proxies: map[string]*compose.Proxy{}, nginx: map[string]*compose.Proxy{},
 		together: map[*compose.Service][]*compose.Service{}, led: map[*compose.Route][]Backend{}, nets: map[string][]string{}, ports: map[string][]listening{}, spoken: map[endpoint]protocol{},
 		near: map[[2]string]string{}, written: map[string][]string{}, reached: map[string]map[*compose.Service]bool{},
-		early: map[*compose.Proxy][]*compose.Service{}, defaults: map[port]*proxy.Server{}, journals: map[*compose.Proxy]*journal{},
+		early: map[*compose.Proxy][]*compose.Service{}, defaults: map[port]*proxy.Server{}, replies: map[way]*Reply{}, journals: map[*compose.Proxy]*journal{},
 	}
 	for _, name := range slices.Sorted(maps.Keys(stack.Services)) {
 		svc := stack.Services[name]

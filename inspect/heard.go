@@ -3,15 +3,22 @@ package inspect
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
-// talk is what the backend was heard to say; the zero Talk: nobody asked, or it said nothing.
+// talk is what the backend was heard to say; the zero Talk: nobody asked, it said nothing, or another container
+// that bears its name did the talking.
 func (c *Case) talk() (t Talk) {
-	if reply := c.reply(); reply != nil {
-		t = reply.Talk
+	reply := c.reply()
+	if reply == nil {
+		return t
 	}
-	return t
+	first := slices.IndexFunc(reply.Dials, func(d Dial) bool { return d.Errno == 0 })
+	if first < 0 || !c.aimsAt(c.owner(reply.Dials[first].Address)) {
+		return t
+	}
+	return reply.Talk
 }
 
 // other is the name of a protocol that no pass asks in.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"why502/compose"
+	"why502/compose/proxy"
 	"why502/inspect/errorlog"
 )
 
@@ -19,8 +20,12 @@ type journal struct {
 	failures []*failure // requests that it could not pass on, oldest first
 	errors   []*failure // all lines about requests, those among them
 	visits   []visit    // what it answered, where it logs that in a format that is known; oldest first
-	refused  *failure   // the [emerg] by which it refused a newer configuration; nil: none
-	complete bool       // its error log was read, so that what has no line did not happen
+	about    map[*compose.Route][]*failure
+	answered map[string]time.Time          // when a request, "GET /path", last had an answer
+	taking   map[*proxy.Location]time.Time // when a request that a location takes last had one
+	refused  *failure                      // the [emerg] by which it refused a newer configuration; nil: none
+	complete bool                          // its error log was read, so that what has no line did not happen
+	undated  bool                          // it has no word of when nginx took its configuration
 }
 
 // failure is one line of an error log, and what it is about.
@@ -34,7 +39,8 @@ type failure struct {
 // visit is one line of an access log.
 type visit struct {
 	errorlog.Access
-	at time.Time
+	at   time.Time
+	path string
 }
 
 // journal reads what a proxy wrote.
@@ -49,8 +55,39 @@ func (f *facts) journal(p *compose.Proxy) *journal {
 		slices.SortStableFunc(j.failures, func(a, b *failure) int { return a.at.Compare(b.at) })
 		slices.SortStableFunc(j.visits, func(a, b visit) int { return a.at.Compare(b.at) })
 		f.attribute(p, j.failures)
+		j.index(p)
 	}
 	return j
+}
+
+// index finds failures by their routes, and when requests were last answered. Which server a request came to
+// is not logged.
+func (j *journal) index(p *compose.Proxy) {
+	j.about, j.answered, j.taking = map[*compose.Route][]*failure{}, map[string]time.Time{}, map[*proxy.Location]time.Time{}
+	for _, e := range j.failures {
+		for _, r := range e.routes {
+			j.about[r] = append(j.about[r], e)
+		}
+	}
+	last := map[string]time.Time{} // by path
+	for _, v := range j.visits {
+		if v.hadAnswer() {
+			j.answered[v.Method+" "+v.path], last[v.path] = v.at, v.at
+		}
+	}
+	for _, s := range p.Config.Servers {
+		for path, at := range last {
+			if loc, _ := locationAt(s.Locations, path); loc != nil {
+				j.taking[loc] = later(j.taking[loc], at)
+			}
+		}
+	}
+}
+
+// hadAnswer says whether the upstream, or nginx itself, had an answer to give: what is no failure of either,
+// and no client that left.
+func (v visit) hadAnswer() bool {
+	return v.Status >= 100 && v.Status < 500 && v.Status != 400 && v.Status != 408 && v.Status != 499
 }
 
 // logsErrors says whether a proxy's error log is among what was read: not where its configuration
@@ -98,6 +135,7 @@ func (f *facts) readJournal(j *journal, p *compose.Proxy, box *Container) {
 	for _, line := range lines {
 		r.read(line)
 	}
+	j.undated = j.undated || r.workers == nil
 	r.since = later(r.since, f.snap.Since)
 	for _, e := range r.errors {
 		j.errors = append(j.errors, e)
@@ -148,7 +186,7 @@ func zoneOf(lines []LogLine) time.Duration {
 // is about the one before it.
 func (r *reading) read(line LogLine) {
 	if a, ok := errorlog.ParseAccess(line.Text); ok {
-		r.visits = append(r.visits, visit{Access: a, at: moment(line.Time, a.Time)})
+		r.visits = append(r.visits, visit{Access: a, at: moment(line.Time, a.Time), path: requestPath(a.URI)})
 		return
 	}
 	l, ok := errorlog.Parse(line.Text)
@@ -216,9 +254,15 @@ func (f *facts) routesOf(p *compose.Proxy, l errorlog.Line) (routes []*compose.R
 		}
 	}
 	path := requestPath(cmp.Or(l.Subrequest, l.URI))
+	takes := map[*proxy.Server]*proxy.Location{}
 	var here []*compose.Route
 	for _, r := range routes {
-		if loc, _ := locationAt(r.Server.Locations, path); loc != nil && loc == r.Location {
+		loc, known := takes[r.Server]
+		if !known {
+			loc, _ = locationAt(r.Server.Locations, path)
+			takes[r.Server] = loc
+		}
+		if loc != nil && loc == r.Location {
 			here = append(here, r)
 		}
 	}
@@ -325,16 +369,33 @@ func (e *failure) text() string {
 // maxSaying bounds what is shown of one line of a log, in bytes.
 const maxSaying = 300
 
-// countedText says how often failures of one text were seen: "14 × connect() failed …, last 12:01:03 UTC".
+// countedText says how often failures of one text were seen, when, and which request met them:
+// "14 × connect() failed …, 172.18.0.3:8000 (GET /), from 12:01:03 to 12:04:00 UTC".
 func countedText(all []*failure) string {
-	first, last := clock(all[0].at), clock(all[len(all)-1].at)
-	switch {
-	case len(all) == 1:
-		return fmt.Sprintf("%s, at %s UTC", all[0].text(), last)
-	case first == last:
-		return fmt.Sprintf("%d × %s, at %s UTC", len(all), all[0].text(), last)
+	text := all[0].text()
+	if len(all) > 1 {
+		text = fmt.Sprintf("%d × %s", len(all), text)
 	}
-	return fmt.Sprintf("%d × %s, from %s to %s UTC", len(all), all[0].text(), first, last)
+	if asked := all[0].asked(); asked != "" {
+		others := ""
+		if slices.ContainsFunc(all, func(e *failure) bool { return e.asked() != asked }) {
+			others = " and others"
+		}
+		text += fmt.Sprintf(" (%s%s)", shortly(asked), others)
+	}
+	first, last := clock(all[0].at), clock(all[len(all)-1].at)
+	if first == last {
+		return fmt.Sprintf("%s, at %s UTC", text, last)
+	}
+	return fmt.Sprintf("%s, from %s to %s UTC", text, first, last)
+}
+
+// asked is the method and path of a failure's request; empty: it is about none.
+func (e *failure) asked() string {
+	if e.Method == "" {
+		return ""
+	}
+	return e.Method + " " + requestPath(e.URI)
 }
 
 // clock is a time of day, in UTC.

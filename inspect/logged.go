@@ -25,8 +25,8 @@ func (c *Case) loggedAtAll(kinds ...errorlog.Kind) (all []*failure) {
 	if c.Route == nil || !c.live() {
 		return nil
 	}
-	for _, e := range c.journal(c.Proxy).failures {
-		if slices.Contains(kinds, e.Kind) && slices.Contains(e.routes, c.Route) && c.meant(e) {
+	for _, e := range c.journal(c.Proxy).about[c.Route] {
+		if slices.Contains(kinds, e.Kind) && c.meant(e) {
 			all = append(all, e)
 		}
 	}
@@ -44,7 +44,7 @@ func (c *Case) meant(e *failure) bool {
 		return true
 	}
 	return !slices.ContainsFunc(c.backends(c.Route), func(b Backend) bool {
-		return b.Host == ip || b.Service != nil && b.Service != c.Backend.Service && slices.Contains(c.addresses(b.Service), ip)
+		return b.named(c.Route, e.Line) && b.Host == ip || b.named(c.Route, e.Line) && b.Service != nil && b.Service != c.Backend.Service && slices.Contains(c.addresses(b.Service), ip)
 	})
 }
 
@@ -81,71 +81,62 @@ func (c *Case) troubled(failures []*failure) trouble {
 	}
 	asked, worst := map[string][]*failure{}, over
 	for _, e := range failures {
-		asked[e.Method+" "+requestPath(e.URI)] = append(asked[e.Method+" "+requestPath(e.URI)], e)
+		asked[e.asked()] = append(asked[e.asked()], e)
 	}
-	visits := c.journal(c.Proxy).visits
 	for what, all := range asked {
-		last := all[len(all)-1].at
-		worst = max(worst, c.since(visits, last, what, len(all)))
+		worst = max(worst, c.since(what, all[len(all)-1].at, len(all)))
 	}
 	return worst
 }
 
 // since says what became of a request that failed some times, the last time at a moment.
-func (c *Case) since(visits []visit, last time.Time, what string, failed int) trouble {
-	if len(visits) == 0 {
-		if failed > 1 && c.snap.Time.Sub(last) < time.Minute {
-			return failing
-		}
+func (c *Case) since(what string, last time.Time, failed int) trouble {
+	j := c.journal(c.Proxy)
+	switch answered, known := j.answered[what]; {
+	case len(j.visits) == 0 && failed > 1 && c.snap.Time.Sub(last) < time.Minute:
+		return failing
+	case len(j.visits) == 0:
 		return some
-	}
-	others := false
-	for _, v := range visits {
-		if !v.answered() || v.at.Before(last) {
-			continue
-		}
-		if v.Method+" "+requestPath(v.URI) == what {
-			return over
-		}
-		others = others || c.takes(v)
-	}
-	if others && failed < 2 {
+	case known && !answered.Before(last):
+		return over
+	case failed < 2 && c.Route.Location != nil && j.taking[c.Route.Location].After(last):
 		return some
 	}
 	return failing
 }
 
-// answered says whether the upstream, or nginx itself, had an answer to give: what is no failure of either,
-// and no client that left.
-func (v visit) answered() bool {
-	return v.Status >= 100 && v.Status < 500 && v.Status != 400 && v.Status != 408 && v.Status != 499
-}
-
-// takes says whether a request may have taken the case's route. Which server answered it is not logged.
-func (c *Case) takes(v visit) bool {
-	return c.Route.Location != nil && takenBy(c.Route, v)
-}
-
+// takenBy says whether a route takes a request, if its server does.
 func takenBy(r *compose.Route, v visit) bool {
-	loc, _ := locationAt(r.Server.Locations, requestPath(v.URI))
+	loc, _ := locationAt(r.Server.Locations, v.path)
 	return loc == r.Location
 }
 
-// fromLog begins what a rule reports of failures that the proxy's log has: nil where they are healed. Where
+// fromLog begins what a rule reports of failures that the proxy's log has: nil where there are none. Where
 // only some requests fail it is a warning, and the route is at risk.
 func (c *Case) fromLog(failures []*failure, status Status, format string, args ...any) *Finding {
-	t := c.troubled(failures)
 	if len(failures) == 0 {
 		return nil
 	}
 	f := c.finding(Proven, status, format, args...)
-	if t != failing {
+	if t := c.troubled(failures); t != failing {
+		f.Message += c.comfort(t)
 		f.Severity, f.Status, f.may = Warning, StatusNone, true
 	}
-	if c.withLog(f, failures); slices.Contains(suffering, failures[len(failures)-1].Kind) {
+	if slices.Contains(suffering, failures[len(failures)-1].Kind) {
 		c.withLimit(f)
 	}
-	return f
+	return c.withLog(f, failures)
+}
+
+// comfort says why not all requests fail.
+func (c *Case) comfort(t trouble) string {
+	switch {
+	case t == over:
+		return "; asked again, it was answered"
+	case len(c.journal(c.Proxy).visits) > 0:
+		return "; other requests are answered"
+	}
+	return "; no access log shows whether it still is so"
 }
 
 // withLog adds failures to the evidence of a finding, the most frequent ones counted.
@@ -173,7 +164,7 @@ var confirming = map[Hop][]errorlog.Kind{
 // witnessed adds what the proxy's log says to a finding about a route that breaks it, and proves one that
 // is only likely by a request that failed so.
 func (c *Case) witnessed(f *Finding) {
-	if c.Route == nil || f.Rule.Hop < HopContainer || f.Rule.Hop > HopProtocol || !c.live() || f.Status == StatusNoStart {
+	if c.Route == nil || f.Rule.Hop < HopNetwork || f.Rule.Hop > HopProtocol || !c.live() || f.Status == StatusNoStart {
 		return
 	}
 	if slices.ContainsFunc(f.Evidence, func(e Evidence) bool { return e.Source == "log" }) {
@@ -224,4 +215,23 @@ func (c *Case) toldByLog() (p protocol, ok bool) {
 		return protocol{name: "uwsgi", tls: plain, sure: Proven, source: "log", text: line}, true
 	}
 	return protocol{}, false
+}
+
+// refusedByLog reports connections that were refused where no probe looked, and no sign in the files says why.
+func (c *Case) refusedByLog() *Finding {
+	b := c.Backend
+	if b.Service == nil || c.reply() != nil {
+		return nil
+	}
+	all := c.logged(errorlog.Refused)
+	for _, e := range all {
+		if ip, _, ok := e.Upstream.Address(); !ok || !slices.Contains(c.addresses(b.Service), ip) {
+			return nil
+		}
+	}
+	f := c.fromLog(all, Status502, "%s refuses connections on port %d", b.Service.Name, b.Port)
+	if f == nil {
+		return nil
+	}
+	return f.fix("pass to the port that it listens on, and let it listen on 0.0.0.0; docker compose logs %s may say which", b.Service.Name)
 }

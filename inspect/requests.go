@@ -13,7 +13,8 @@ import (
 // what follows a question mark, dots and double slashes resolved.
 func requestPath(uri string) string {
 	if _, rest, absolute := strings.Cut(uri, "://"); absolute && !strings.HasPrefix(uri, "/") {
-		uri = rest[strings.IndexByte(rest+"/", '/'):]
+		_, after, _ := strings.Cut(rest, "/")
+		uri = "/" + after
 	}
 	uri, _, _ = strings.Cut(uri, "?")
 	uri, _, _ = strings.Cut(uri, "#")

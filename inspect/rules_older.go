@@ -14,7 +14,7 @@ import (
 
 var containerOlderThanProject = &Rule{
 	ID: "container-older-than-project", Hop: HopConfig, Scope: OfProxy, Severity: Warning,
-	Title: "a container was made from other settings than the Compose files have now",
+	Title: "a container is older than the settings of its service",
 	Why: `docker compose restart starts a container again as it was made: image, command, environment, ports and mounts of
 the Compose files of that time. What was changed since counts when the container is made again.`,
 	Bad:  `docker compose restart proxy      # after a change of ports or environment`,

@@ -31,16 +31,20 @@ fastcgi_pass php:9000;`,
 		svc, pass := c.Backend.Service, c.Route.Pass
 		asked, _ := askedIn(c.Route.Target.Scheme)
 		p := c.speaks(svc, c.Backend.Port)
-		if heard, ok := c.heard(); c.spoken().state == HopBroken && heard.name != p.name {
+		if heard, _ := c.heard(); c.spoken().state == HopBroken && heard.name != p.name {
 			p = heard
-		} else if told, known := c.toldByLog(); known && !ok && told.name != "" {
+		} else if told, known := c.toldByLog(); known && c.talk().Speaks == "" && told.name != "" {
 			told.place = p.place
 			p = told
 		}
 		if p.understands(asked) {
 			return nil
 		}
-		f := c.finding(p.sure, mismatchStatus(asked, p.name), "%s speaks %s on port %d, but %s asks in %s",
+		status := mismatchStatus(asked, p.name)
+		if asked == "fastcgi" && p.text == "" {
+			status = StatusNone // an app that reads lines waits for the end of one
+		}
+		f := c.finding(p.sure, status, "%s speaks %s on port %d, but %s asks in %s",
 			svc.Name, protocolName(p.name), c.Backend.Port, pass.Directive, protocolName(asked))
 		if p.name == other {
 			f.Message = fmt.Sprintf("%s does not speak %s on port %d, which %s asks in", svc.Name, protocolName(asked), c.Backend.Port, pass.Directive)
@@ -110,9 +114,9 @@ version number)", 502. One with TLS answers a plain request with 400, "The plain
 		}
 		_, asked := askedIn(c.Route.Target.Scheme)
 		p := c.speaks(c.Backend.Service, c.Backend.Port)
-		if heard, ok := c.heard(); c.secured().state == HopBroken && heard.tls != p.tls {
+		if heard, _ := c.heard(); c.secured().state == HopBroken && heard.tls != p.tls {
 			p = heard
-		} else if told, known := c.toldByLog(); known && !ok && told.tls != unknownSecurity {
+		} else if told, known := c.toldByLog(); known && c.talk().Speaks == "" && told.tls != unknownSecurity {
 			told.place = p.place
 			p = told
 		}

@@ -306,7 +306,7 @@ func (c *Case) answeredItself() (all []*failure) {
 			continue
 		}
 		e := &failure{at: v.at, status: v.Status}
-		e.Method, e.URI, e.Message = v.Method, v.URI, fmt.Sprintf("%s %s: %d in the access log, and nothing in the error log", v.Method, shortly(requestPath(v.URI)), v.Status)
+		e.Method, e.URI, e.Message = v.Method, v.URI, fmt.Sprintf("%d in the access log, and nothing in the error log", v.Status)
 		if !v.at.Before(c.upstreamSince(e)) {
 			all = append(all, e)
 		}

@@ -9,7 +9,7 @@ import (
 
 var configMountStale = &Rule{
 	ID: "config-mount-stale", Hop: HopConfig, Scope: OfProxy, Severity: Warning,
-	Title: "a mounted configuration file was replaced, and nginx still has the old one",
+	Title: "nginx still has a mounted file that was replaced",
 	Why: `A bind mount of a single file leads to that file, not to its name. Editors, sed -i and git put a new file in its
 place: the container keeps the old one, whatever is reloaded, until it is started again. A directory that is
 mounted shows what is in it now.`,

@@ -24,9 +24,13 @@ proxy_pass http://$upstream:8000;`,
 			return nil
 		}
 		svc, own := c.Backend.Service, c.Proxy.Service.Name
-		f := c.fromLog(old, addressStatus(old), "%s still asks for %s at %s, where it was when %[1]s started; it is at %s now", own, svc.Name, ip, listed(c.addresses(svc)))
-		if other := c.owner(ip); other != nil {
-			f.Message += "; " + ip + " is " + other.Name + " now"
+		who := "no container"
+		other := c.owner(ip)
+		if other != nil {
+			who = other.Name
+		}
+		f := c.fromLog(old, addressStatus(old), "%s still asks for %s at the address that it had when %[1]s started, which %[3]s has now", own, svc.Name, who)
+		if other != nil {
 			f.with("docker", "%s has the address %s", other.Name, ip)
 		}
 		for _, box := range c.running(svc.Name) {

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"why502/compose"
+	"why502/compose/proxy"
 )
 
 // sight is what was seen of one hop of a backend, from where its proxy stands. Silence says nothing.
@@ -75,11 +78,20 @@ func (c *Case) reply() *Reply {
 	if c.snap == nil || len(c.snap.Replies) == 0 {
 		return nil
 	}
-	q, ok := c.call()
-	if !ok {
-		return nil
+	at := way{c.Route, c.Backend.Peer}
+	if _, known := c.replies[at]; !known {
+		c.replies[at] = nil
+		if q, ok := c.call(); ok {
+			c.replies[at] = c.snap.Replies[q]
+		}
 	}
-	return c.snap.Replies[q]
+	return c.replies[at]
+}
+
+// way is a backend of a route: the server of its group, or nil where the pass itself names it.
+type way struct {
+	route *compose.Route
+	peer  *proxy.Peer
 }
 
 // lookedUp says whether the backend's name leads to the containers of its service: all that are asked for it
@@ -135,6 +147,12 @@ func (c *Case) isBackend(box *Container) bool {
 	return box.ours(c.facts) && c.Backend.Service != nil && slices.Contains(c.containers[c.namespace(c.Backend.Service).Name], box)
 }
 
+// aimsAt says whether a container is one that the pass means: of the backend's service, or where it names none,
+// whichever it is.
+func (c *Case) aimsAt(box *Container) bool {
+	return c.Backend.Service == nil || c.toItself() || c.isBackend(box)
+}
+
 // end is one container that a call led to, by one of its addresses.
 type end struct {
 	box     *Container // nil: none that is known has the address
@@ -164,7 +182,7 @@ func (c *Case) ends() (all []end) {
 		switch {
 		case c.toItself():
 			e.box, e.own = c.stands(), true
-		case c.Backend.Service != nil && !c.isBackend(e.box):
+		case !c.aimsAt(e.box):
 			continue
 		}
 		at := slices.IndexFunc(all, func(other end) bool { return other.box == e.box && e.box != nil })

@@ -96,7 +96,7 @@ func TestDialled(t *testing.T) {
 		},
 		"IPv6 alone": {
 			world: world{replies: map[string]*Reply{"api:8000": refused["api:8000"], "127.0.0.1:8000": call(Talk{}, "127.0.0.1 111")}, sockets: map[string][]Socket{"api": listens("[::]:8000")}},
-			want:  "error upstream-address-family 1\n" + broken + "B--", says: []string{"proven", "for IPv6 only", "its IPv4 address 10.0.0.2"},
+			want:  "error upstream-address-family 1\n" + broken + "B--", says: []string{"proven", "for IPv6 only", "connects to it by IPv4"},
 		},
 		"perhaps IPv6 alone": {
 			world: world{replies: refused, sockets: map[string][]Socket{"api": listens("[::]:8000")}},
@@ -237,7 +237,7 @@ func TestHeard(t *testing.T) {
 	each(t, map[string]settledTest{
 		"FastCGI, asked in HTTP":          {world: at(Talk{Speaks: "fastcgi"}), want: "error upstream-protocol-mismatch 1" + to + "broken 502 ooooooB-", says: []string{"proven", "speaks FastCGI on port 8000", "probe: api:8000 speaks FastCGI to shop-edge-1"}},
 		"uwsgi, asked in HTTP":            {world: at(Talk{Speaks: "uwsgi"}), want: "error upstream-protocol-mismatch 1" + to + "broken 502 ooooooB-"},
-		"HTTP, asked in FastCGI":          {conf: location("fastcgi_pass api:8000"), world: at(Talk{Speaks: "http"}), want: "error upstream-protocol-mismatch 1" + to + "broken 502 ooooooB-"},
+		"HTTP, asked in FastCGI":          {conf: location("fastcgi_pass api:8000"), world: at(Talk{Speaks: "http"}), want: "error upstream-protocol-mismatch 1" + to + "broken ooooooB-"},
 		"HTTP, asked in uwsgi":            {conf: location("uwsgi_pass api:8000"), world: at(Talk{Speaks: "http"}), want: "error upstream-protocol-mismatch 1" + to + "broken ooooooB-"},
 		"HTTP, asked in HTTP/2":           {conf: location("grpc_pass api:8000"), world: at(Talk{Speaks: "http"}), want: "error upstream-protocol-mismatch 1" + to + "broken 502 ooooooB-"},
 		"HTTP/2, asked in HTTP/2":         {conf: location("grpc_pass api:8000"), world: at(Talk{Speaks: "http2"}), want: to[1:] + "ok ooooooo?"},

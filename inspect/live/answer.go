@@ -51,9 +51,6 @@ func (d *daemon) answer(ctx context.Context, stack *compose.Stack, q inspect.Que
 	case inspect.AskStats:
 		stats, err := d.stats(ctx, q.Of)
 		return func(s *inspect.Snapshot) { s.Stats[q.Of] = stats }, err
-	case inspect.AskTail:
-		lines, err := d.tail(ctx, q)
-		return func(s *inspect.Snapshot) { s.Tails[q] = lines }, err
 	case inspect.AskProcesses:
 		all, err := d.processes(ctx, q.Of)
 		return func(s *inspect.Snapshot) { s.Processes[q.Of] = all }, err

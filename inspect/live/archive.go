@@ -38,9 +38,13 @@ const (
 // while an archive of it is read.
 func (d *daemon) readFiles(ctx context.Context, answers []answer) {
 	for i := range answers {
-		if a := &answers[i]; a.Kind == inspect.AskFile {
+		switch a := &answers[i]; a.Kind {
+		case inspect.AskFile:
 			f, err := d.file(ctx, a.Question)
 			a.row, a.err = func(s *inspect.Snapshot) { s.Files[a.Question] = f }, err
+		case inspect.AskTail:
+			lines, err := d.tail(ctx, a.Question)
+			a.row, a.err = func(s *inspect.Snapshot) { s.Tails[a.Question] = lines }, err
 		}
 	}
 }

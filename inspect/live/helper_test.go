@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -207,6 +208,21 @@ func asking(questions ...inspect.Question) asker {
 	}
 }
 
+// probing observes with helpers that run a program.
+func probing(ctx context.Context, env environment, program string, ask asker, stack *compose.Stack) (*inspect.Snapshot, error) {
+	where, err := resolve(env)
+	if err != nil {
+		return nil, err
+	}
+	d, err := connect(ctx, where, "")
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	d.helpers = newHelpers(program)
+	return d.observe(ctx, ask, stack)
+}
+
 // on observes with helpers on the stage.
 func (s *stage) on(t *testing.T, patience time.Duration, ask asker) *inspect.Snapshot {
 	t.Helper()
@@ -344,6 +360,35 @@ func TestHelperFails(t *testing.T) {
 				t.Errorf("steps %q", s.steps)
 			}
 		})
+	}
+}
+
+// A daemon that dies while a helper is at work leaves what was known.
+func TestDaemonDies(t *testing.T) {
+	s := setStage(t, map[string]http.HandlerFunc{"DELETE": slam})
+	var dead atomic.Bool
+	s.say = func(probe.Job) []byte { dead.Store(true); return nil }
+	for _, path := range []string{"/containers/bbb/json", "/containers/bbb/logs"} {
+		s.answers[path] = func(w http.ResponseWriter, r *http.Request) {
+			if dead.Load() {
+				slam(w, r)
+			}
+		}
+	}
+	first, second := asking(append(calls("aaa"), inspect.Question{Kind: inspect.AskContainer, Of: "aaa"})...), asking(append(calls("bbb"), inspect.Question{Kind: inspect.AskLog, Of: "bbb"})...)
+	snap := s.on(t, time.Minute, func(stack *compose.Stack, snap *inspect.Snapshot) []inspect.Question {
+		if questions := first(stack, snap); len(questions) > 0 {
+			return questions
+		}
+		return second(stack, snap)
+	})
+	if len(snap.Project) != 2 || snap.Containers["aaa"] == nil || len(snap.Failed) != 5 || snap.Probe.State != inspect.ProbeUnavailable {
+		t.Errorf("project %v, containers %v, failed %v, probe %+v", snap.Project, snap.Containers, snap.Failed, snap.Probe)
+	}
+	for q, why := range snap.Failed {
+		if !strings.Contains(why, "broke before") && !strings.Contains(why, "ended without") {
+			t.Errorf("%s of %s failed with %q", q.Kind, q.Of, why)
+		}
 	}
 }
 

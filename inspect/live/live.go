@@ -77,18 +77,19 @@ func (d *daemon) observe(ctx context.Context, ask asker, stack *compose.Stack) (
 	snap.Since = d.since
 	questions := ask(stack, snap)
 	introduced := d.introduction(ctx)
+	meet := func() { snap.Daemon = introduced(); snap.Daemon.Local = d.local.Load() }
 	for round := 0; round < rounds && len(questions) > 0; round++ {
 		if err := d.fill(ctx, snap, stack, questions); err != nil {
 			return nil, err
 		}
 		d.learn(stack, snap)
-		snap.Daemon = introduced()
-		snap.Daemon.Local = d.local.Load()
+		meet()
 		questions = ask(stack, snap)
 	}
 	for _, q := range questions {
 		snap.Failed[q] = "not asked: the questions did not end"
 	}
+	meet()
 	snap.Probe = d.helpers.end()
 	return snap, nil
 }
@@ -133,7 +134,7 @@ func (d *daemon) fill(ctx context.Context, snap *inspect.Snapshot, stack *compos
 	for i, q := range questions {
 		a := &answers[i]
 		a.Question = q
-		if q.Kind == inspect.AskFile {
+		if q.Kind == inspect.AskFile || q.Kind == inspect.AskTail {
 			continue
 		}
 		if q.Probed() {

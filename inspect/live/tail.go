@@ -1,6 +1,7 @@
 package live
 
 import (
+	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
@@ -11,27 +12,37 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 
 	"why502/inspect"
 )
 
-// maxTail is how much of the end of a log file is read.
-const maxTail = 1 << 20
+const (
+	maxTail    = 1 << 20 // how much of the end of a log file is read
+	maxArchive = 8 << 20 // how large a file may be of which the daemon has to send all
+)
 
-// tail reads the last lines of a file that a container logs to, where a bind mount puts it on this
-// machine. Without such a file the lines are nil.
+// tail reads the last lines of a file that a container logs to: where a bind mount puts it on this machine,
+// else from an archive, which begins with the file's beginning. Without such a file the lines are nil; one
+// that leads to the container's output has none of its own.
 func (d *daemon) tail(ctx context.Context, q inspect.Question) ([]inspect.LogLine, error) {
+	ctx, cancel := context.WithTimeout(ctx, archiveWait)
+	defer cancel()
 	seen, err := d.client.ContainerInspect(ctx, q.Of)
 	if err != nil {
 		return nil, err
 	}
-	source, rest, ok := sourceOf(seen.Mounts, q.Path)
-	if !ok || !d.here() {
-		return nil, fmt.Errorf("%s is no file of this machine", q.Path)
+	if seen.ContainerJSONBase == nil || seen.HostConfig == nil {
+		return nil, errors.New("the answer lacks parts of the container")
 	}
-	raw, err := readEnd(source, rest)
-	if errors.Is(err, fs.ErrNotExist) {
+	var raw []byte
+	if source, rest, bound := sourceOf(seen.Mounts, q.Path); bound && d.sharesPaths(seen) {
+		raw, err = readEnd(source, rest)
+	} else if err = d.readable(seen, q.Path); err == nil {
+		raw, err = d.archivedEnd(ctx, q)
+	}
+	if errors.Is(err, fs.ErrNotExist) || errdefs.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -44,8 +55,36 @@ func (d *daemon) tail(ctx context.Context, q inspect.Question) ([]inspect.LogLin
 	return all, nil
 }
 
-// here says whether the daemon's paths may be paths of this machine.
-func (d *daemon) here() bool { return strings.HasPrefix(d.where.host, "unix://") }
+// archivedEnd reads the end of a file from an archive of it.
+func (d *daemon) archivedEnd(ctx context.Context, q inspect.Question) ([]byte, error) {
+	stat, err := d.client.ContainerStatPath(ctx, q.Of, q.Path)
+	switch {
+	case err != nil:
+		return nil, err
+	case isOutput(stat.LinkTarget):
+		return nil, nil
+	case !stat.Mode.IsRegular():
+		return nil, fmt.Errorf("%s is no regular file", q.Path)
+	case stat.Size > maxArchive:
+		return nil, fmt.Errorf("%s has %d MB, of which the daemon would have to send all", q.Path, stat.Size>>20)
+	}
+	body, _, err := d.client.CopyFromContainer(ctx, q.Of, q.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	entries := tar.NewReader(io.LimitReader(body, 2*maxArchive))
+	if header, err := entries.Next(); err != nil || header.Typeflag != tar.TypeReg {
+		return nil, fmt.Errorf("the archive of %s has no file: %v", q.Path, err)
+	}
+	raw, err := io.ReadAll(entries)
+	return raw[max(0, len(raw)-maxTail):], err
+}
+
+// isOutput says whether a link leads to the output of a container's process.
+func isOutput(target string) bool {
+	return strings.HasPrefix(target, "/dev/std") || strings.HasPrefix(target, "/proc/") || strings.HasPrefix(target, "/dev/fd/")
+}
 
 // sourceOf is the source of the innermost mount that a path of a container lies on, where that is a
 // bind mount, and what follows it.
@@ -72,6 +111,9 @@ func readEnd(source, rest string) ([]byte, error) {
 		return nil, err
 	}
 	defer root.Close()
+	if to, err := root.Readlink(filepath.FromSlash(rest)); err == nil && isOutput(to) {
+		return nil, nil
+	}
 	file, err := root.OpenFile(filepath.FromSlash(rest), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err

@@ -48,7 +48,7 @@ func (s *speaker) talkPlainly(conn net.Conn) {
 	if s.Speaks = recognise(h.data); s.own != "" {
 		s.Speaks = s.tell(h)
 	}
-	if s.Speaks == "" && len(h.data) > 0 {
+	if s.Speaks == "" && len(h.data) > 0 && recognise(h.data) == "" {
 		s.Speaks, s.Banner = speaksOther, printable(string(h.data), maxBanner)
 	}
 	if s.own == speaksHTTP && s.Speaks == speaksHTTP {
@@ -165,11 +165,14 @@ func (s *speaker) wantsTLS(status int) bool {
 // tell says what speaks, by the answer to the pass's own words, and where these do not tell, by others.
 func (s *speaker) tell(h heard) string {
 	kind := recognise(h.data)
+	if kind == speaksHTTP && s.own == speaksUWSGI {
+		kind, h = s.tellUWSGI(h)
+	}
 	switch {
+	case isOddAnswer(s.own, h.data):
+		return s.own
 	case kind == "":
 		return s.identify(s.own, h)
-	case kind == speaksHTTP && s.own == speaksUWSGI:
-		return s.tellUWSGI(status(h.data))
 	case kind == speaksHTTP && s.own != speaksHTTP && s.wantsTLS(status(h.data)):
 		return speaksTLS
 	}
@@ -178,24 +181,22 @@ func (s *speaker) tell(h heard) string {
 
 // tellUWSGI tells uwsgi, which answers a packet in the words of HTTP, from a server of HTTP, which takes
 // the packet for a bad request. To a request of HTTP uwsgi closes the connection.
-func (s *speaker) tellUWSGI(status int) string {
-	if status < 400 || status == http.StatusForbidden || status == http.StatusNotFound {
-		return speaksUWSGI
+func (s *speaker) tellUWSGI(first heard) (kind string, h heard) {
+	if code := status(first.data); code != 0 && code < 400 || code == http.StatusForbidden || code == http.StatusNotFound {
+		return speaksUWSGI, first
 	}
-	switch h := s.ask(opening(speaksHTTP, s.call.Asked)); {
-	case recognise(h.data) == speaksHTTP:
-		return speaksHTTP
-	case h.wordless():
-		return speaksUWSGI
+	h = s.ask(opening(speaksHTTP, s.call.Asked))
+	if h.wordless() {
+		return speaksUWSGI, h
 	}
-	return ""
+	return recognise(h.data), h
 }
 
 // identify tries other protocols on something that did not answer to one. HTTP is the first, since many
 // servers of it wait for more, or answer in some other way, where they do not understand. The others are
 // for what closes the connection without a word, as long as it does.
 func (s *speaker) identify(spoken string, last heard) (kind string) {
-	for _, other := range []string{speaksHTTP, speaksTLS, speaksFastCGI, speaksHTTP2, speaksUWSGI} {
+	for _, other := range []string{speaksHTTP, speaksTLS, speaksFastCGI, speaksUWSGI, speaksHTTP2} {
 		if other == spoken {
 			continue
 		}

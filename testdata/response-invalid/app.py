@@ -6,7 +6,7 @@ class App(BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.send_header("Content-Length", "2")
-        self.send_header("Content-Length", "3")
+        self.send_header("Content Type", "text/plain")
         self.end_headers()
         self.wfile.write(b"ok")
 
