@@ -21,7 +21,7 @@ cannot start a worker or a thread. Answers come late, or not at all.`,
 		}
 		f := c.finding(Proven, StatusNone, "%s", l.message).with("stats", "%s", l.figures)
 		c.nearLimit(f, l)
-		return f.fix("raise the %s of %s, or let it use less", l.name, c.Backend.Service.Name)
+		return f.fix("raise the %s of %s, or let it need less", l.name, c.Backend.Service.Name)
 	},
 }
 
