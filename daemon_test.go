@@ -1,8 +1,12 @@
 package main
 
 import (
+	"archive/tar"
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -114,6 +118,7 @@ func TestDaemonAnswers(t *testing.T) {
 		"/containers/edge/json":           text(http.StatusOK, container("edge", "running", 0)),
 		"/containers/api/json":            text(http.StatusOK, container("api", "exited", 3)),
 		"/containers/api/logs":            text(http.StatusOK, ""),
+		"/containers/edge/logs":           text(http.StatusOK, ""),
 		"/networks/" + label + "_default": text(http.StatusOK, `{"Id": "n", "Name": "`+label+`_default", "Driver": "bridge"}`),
 	}
 	env := []string{"DOCKER_HOST=" + engine29(t, answers)}
@@ -142,6 +147,38 @@ func TestDaemonDoesNotSaveARun(t *testing.T) {
 	refused(t, why502(t, nil, "--proxy", "edge", project(t, built, "")), "no configuration of any proxy could be read", "--proxy")
 	refused(t, why502(t, nil, project(t, noProxy, "")), "no nginx proxy in this project", "--proxy NAME")
 	refused(t, why502(t, nil, "--proxy", "edge", project(t, works, "server { listen 80; }")), "no proxy passes anything on", "--proxy")
+}
+
+// A configuration that is in no file of the project is read from the container. Without one there is
+// nothing to judge.
+func TestDaemonShowsTheConfiguration(t *testing.T) {
+	dir := project(t, "services:\n  edge: {image: own/nginx, ports: ['8080:80']}\n  api: {image: example/api}\n", "")
+	label := filepath.Base(dir)
+	refused(t, why502(t, nil, "--live", "off", dir), "no configuration of any proxy could be read", "--proxy")
+
+	const conf = "events {}\nhttp {\n  server {\n    location / { proxy_pass http://127.0.0.1:8000; }\n  }\n}\n"
+	var raw bytes.Buffer
+	w := tar.NewWriter(&raw)
+	w.WriteHeader(&tar.Header{Name: "nginx/", Typeflag: tar.TypeDir, Mode: 0o755})
+	w.WriteHeader(&tar.Header{Name: "nginx/nginx.conf", Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(conf))})
+	io.WriteString(w, conf)
+	w.Close()
+	container := `{"Id": "edge", "Name": "/edge", "State": {"Status": "running"}, "HostConfig": {}, "NetworkSettings": {},
+		"Config": {"Labels": {"com.docker.compose.project": "` + label + `", "com.docker.compose.service": "edge", "com.docker.compose.config-hash": "x"}}}`
+	env := []string{"DOCKER_HOST=" + engine29(t, map[string]http.HandlerFunc{
+		"/containers/json":                text(http.StatusOK, `[{"Id": "edge"}]`),
+		"/containers/edge/json":           text(http.StatusOK, container),
+		"/containers/edge/logs":           text(http.StatusOK, ""),
+		"/networks/" + label + "_default": text(http.StatusOK, `{"Id": "n", "Name": "`+label+`_default", "Driver": "bridge"}`),
+		"/containers/edge/archive": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Docker-Container-Path-Stat", base64.StdEncoding.EncodeToString([]byte(`{"name": "nginx"}`)))
+			w.Write(raw.Bytes())
+		},
+	})}
+	got := why502(t, env, "--probe=off", dir)
+	if got.code == exitError || !strings.Contains(got.stdout, "upstream-is-localhost") || !strings.Contains(got.stdout, "/etc/nginx/nginx.conf:4 of the container") {
+		t.Errorf("exit %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
 }
 
 // hanging accepts connections and never answers.

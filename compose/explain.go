@@ -376,30 +376,40 @@ func (s *Stack) items(list string) (all []*mark) {
 }
 
 // badItem explains a port or volume in short syntax that cannot be parsed. The error does not say
-// which one it is, so they are parsed once more.
+// which one it is, and of several it is about any, so they are parsed once more.
 func (s *Stack) badItem(err error) *Error {
-	parsePort := func(text string) error { _, err := types.ParsePortConfig(text); return err }
-	parseVolume := func(text string) error { _, err := format.ParseVolume(text); return err }
-	if e := s.badItemOf("ports", parsePort, err); e != nil {
-		return e
-	}
-	return s.badItemOf("volumes", parseVolume, err)
-}
-
-func (s *Stack) badItemOf(list string, parse func(string) error, err error) *Error {
-	for _, item := range s.items(list) {
-		if item.keys != nil {
-			continue
-		}
-		if bad := parse(item.text); bad != nil && bad.Error() == err.Error() {
-			return &Error{
-				Place: item.place,
-				What:  fmt.Sprintf("%q is not an item of %s: %v", item.text, list, err),
-				Fix:   "see https://docs.docker.com/reference/compose-file/services/#" + list,
+	var first *Error
+	told := false
+	for list, parse := range map[string]func(string) error{
+		"ports":   func(text string) error { _, err := types.ParsePortConfig(text); return err },
+		"volumes": func(text string) error { _, err := format.ParseVolume(text); return err },
+	} {
+		for _, item := range s.items(list) {
+			if item.keys != nil {
+				continue
+			}
+			bad := parse(item.text)
+			if bad == nil {
+				continue
+			}
+			told = told || bad.Error() == err.Error()
+			if first == nil || before(item.place, first.Place) {
+				first = notAnItem(list, item, bad)
 			}
 		}
 	}
-	return nil
+	if !told {
+		return nil
+	}
+	return first
+}
+
+func notAnItem(list string, item *mark, why error) *Error {
+	return &Error{
+		Place: item.place,
+		What:  fmt.Sprintf("%q is not an item of %s: %v", item.text, list, why),
+		Fix:   "see https://docs.docker.com/reference/compose-file/services/#" + list,
+	}
 }
 
 // private are the sections whose values are not repeated.

@@ -193,6 +193,11 @@ func TestLoadExplainsFaults(t *testing.T) {
 			want:  `compose.yaml:4:15: "::/x" is not an item of volumes: invalid spec: ::/x: empty section between colons`,
 		},
 		{
+			name:  "several items that are none: the first",
+			files: compose("services:\n  web:\n    image: x\n    volumes: [\":/d\", \":/c\"]\n    ports: [\"80:http\"]\n  api:\n    image: x\n    volumes: [\":/b\", \":/a\"]\n"),
+			want:  `compose.yaml:4:15: ":/d" is not an item of volumes: invalid spec: :/d: empty section between colons`,
+		},
+		{
 			name:  "missing env_file",
 			files: compose("services:\n  web:\n    image: nginx\n    env_file:\n      - path: ./app.env\n"),
 			want:  `compose.yaml:5:9: the env file app.env is not there`,

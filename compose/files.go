@@ -68,7 +68,7 @@ func (c *container) origin(f *nginx.File, l *layer) proxy.Origin {
 		return proxy.Mounted
 	case i >= c.built:
 		return proxy.Made
-	case asItIs:
+	case asItIs && c.unknown == "": // else the start of the container may change it
 		return proxy.Copied
 	}
 	return proxy.OfImage

@@ -33,10 +33,16 @@ func (a *asking) aboutLogs() {
 	}
 }
 
-// aboutFailures asks what the upstreams wrote to which requests failed.
+// aboutFailures asks what the upstreams wrote to which requests failed, and how old nginx's workers are
+// where its log does not say since when it has its configuration.
 func (a *asking) aboutFailures(p *compose.Proxy) {
-	asked := map[*compose.Route]bool{}
-	for _, e := range a.journal(p).failures {
+	asked, j := map[*compose.Route]bool{}, a.journal(p)
+	if j.undated && len(j.failures) > 0 {
+		for _, box := range a.running(p.Service.Name) {
+			a.ask(Question{Kind: AskProcesses, Of: box.ID})
+		}
+	}
+	for _, e := range j.failures {
 		for _, r := range e.routes {
 			if asked[r] {
 				continue

@@ -57,13 +57,15 @@ var suffering = []errorlog.Kind{
 // slowAnswer is from when on an answer to HEAD / is slow.
 const slowAnswer = time.Second
 
-// slow says whether the backend did not take the probe's connection, or did not answer at once.
+// slow says whether the backend did not take the probe's connection, or did not answer at once, or not at all.
 func (c *Case) slow() bool {
 	reply := c.reply()
 	if reply == nil {
 		return false
 	}
-	return reply.Talk.Took > slowAnswer || slices.ContainsFunc(reply.Dials, func(d Dial) bool { return d.Errno != 0 || d.Took > slowAnswer })
+	asked, _ := askedIn(c.Route.Target.Scheme)
+	silent := asked != "" && len(reply.Dials) > 0 && reply.Talk == (Talk{})
+	return silent || reply.Talk.Took > slowAnswer || slices.ContainsFunc(reply.Dials, func(d Dial) bool { return d.Errno != 0 || d.Took > slowAnswer })
 }
 
 // kills are the processes of a container that were killed for want of memory of late, the oldest first.

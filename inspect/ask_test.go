@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"why502/compose"
 )
@@ -84,6 +85,21 @@ func TestAskLogFiles(t *testing.T) {
 		slices.Sort(want)
 		equal(t, paths, want)
 	})
+}
+
+// Where requests failed, it is asked what their upstream wrote, and since when nginx has its configuration
+// if it does not say so itself.
+func TestAskAfterFailures(t *testing.T) {
+	stack := shop(t, server(pass("/", "http://api:8000")), edge+api)
+	ask := func(lines ...string) []string {
+		snap := seen(up("edge"), up("api", has("172.18.0.3"))).log("edge", lines...)
+		snap.Networks["shop_default"] = nil
+		return slices.DeleteFunc(questions(stack, snap), func(q string) bool { return !strings.HasPrefix(q, "log") && !strings.HasPrefix(q, "processes") })
+	}
+	fails := erred(time.Minute, readTimeout, "/x", here)
+	equal(t, ask(served(time.Minute, "/x", 200)), nil)
+	equal(t, ask(fails), []string{"log api", "processes edge"})
+	equal(t, ask(append(loaded(time.Hour/2, 29), fails)...), []string{"log api"})
 }
 
 // restarted is a container that began a moment ago, after n restarts.

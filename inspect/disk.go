@@ -136,6 +136,9 @@ func (f *facts) present(box *Container, file string) (there, known bool) {
 // failsElsewhere are requests that failed, and were not answered since, at ports that no pass of the
 // files has: they are of the configuration that nginx still has.
 func (f *facts) failsElsewhere(p *compose.Proxy) (all []*failure) {
+	if !p.Config.Complete() {
+		return nil
+	}
 	ports := map[int]bool{}
 	for _, r := range p.Routes {
 		for _, b := range f.backends(r) {

@@ -114,8 +114,8 @@ func TestConfigNotReloaded(t *testing.T) {
 		"not reloaded":                       {seen(up("edge"), up("api")).local().workers("edge", changed.Add(-time.Minute)), "warning config-not-reloaded"},
 		"one worker died since":              {seen(up("edge"), up("api")).local().workers("edge", changed.Add(-time.Minute), changed.Add(time.Minute)), "warning config-not-reloaded"},
 		"not known when":                     {seen(up("edge"), up("api")).local(), ""},
-		"by its log":                         {seen(up("edge"), up("api")).local().wrote("edge", at(-20*time.Minute, "[notice] 1#1: start worker processes")...), "warning config-not-reloaded"},
-		"by its log, reloaded since":         {seen(up("edge"), up("api")).local().wrote("edge", at(-time.Minute, "[notice] 1#1: start worker processes")...), ""},
+		"by its log":                         {seen(up("edge"), up("api")).local().wrote("edge", said(-20*time.Minute, "[notice] 1#1: start worker processes")...), "warning config-not-reloaded"},
+		"by its log, reloaded since":         {seen(up("edge"), up("api")).local().wrote("edge", said(-time.Minute, "[notice] 1#1: start worker processes")...), ""},
 		"another machine has another clock":  {seen(up("edge"), up("api")).workers("edge", changed.Add(-time.Minute)), ""},
 		"it does not run":                    {seen(down("edge", "exited", 0), up("api")).local().workers("edge", changed.Add(-time.Minute)), "error proxy-not-running refused"},
 		"requests fail by what it has":       {seen(up("edge"), up("api")).local().workers("edge", changed.Add(-time.Minute)).wrote("edge", refusedAt(9999, -time.Minute)), "error config-not-reloaded 502"},
@@ -129,8 +129,8 @@ func TestConfigNotReloaded(t *testing.T) {
 	})
 }
 
-// at is a log of these lines, all of one moment.
-func at(after time.Duration, lines ...string) (all []LogLine) {
+// said is a log of these lines, all of one moment.
+func said(after time.Duration, lines ...string) (all []LogLine) {
 	for _, text := range lines {
 		all = append(all, LogLine{Time: now.Add(after), Text: now.Add(after).Format("2006/01/02 15:04:05 ") + text})
 	}
@@ -182,7 +182,7 @@ func TestConfigImageStale(t *testing.T) {
 		snap.Files[Question{Kind: AskFile, Of: "edge", Path: "/etc/nginx/conf.d/default.conf", Text: true}] = f
 		return snap
 	}
-	emerg := at(-time.Minute, `[emerg] 1#1: unexpected "}" in /etc/nginx/conf.d/default.conf:7`)
+	emerg := said(-time.Minute, `[emerg] 1#1: unexpected "}" in /etc/nginx/conf.d/default.conf:7`)
 	each(t, map[string]struct {
 		snap *Snapshot
 		want string

@@ -25,6 +25,7 @@ type journal struct {
 	taking   map[*proxy.Location]time.Time // when a request that a location takes last had one
 	refused  *failure                      // the [emerg] by which it refused a newer configuration; nil: none
 	complete bool                          // its error log was read, so that what has no line did not happen
+	undated  bool                          // it has no word of when nginx took its configuration
 }
 
 // failure is one line of an error log, and what it is about.
@@ -134,6 +135,7 @@ func (f *facts) readJournal(j *journal, p *compose.Proxy, box *Container) {
 	for _, line := range lines {
 		r.read(line)
 	}
+	j.undated = j.undated || r.workers == nil
 	r.since = later(r.since, f.snap.Since)
 	for _, e := range r.errors {
 		j.errors = append(j.errors, e)

@@ -349,6 +349,14 @@ func TestSayings(t *testing.T) {
 	}
 }
 
+// Where nginx's log is too quiet to say when it took its configuration, the age of its workers tells.
+func TestLogOfAQuietNginx(t *testing.T) {
+	stack := shop(t, server(pass("/", "http://api:8000")), edge+api)
+	snap := seen(up("edge"), up("api", has("172.18.0.3"))).log("edge", erred(time.Minute, readTimeout, "/x", here), served(time.Minute, "/x", 504))
+	snap.Processes["edge"] = []Process{{PID: 7, Started: now.Add(-30 * time.Second), Command: "nginx: worker process"}}
+	same(t, summary(judged(stack, snap)), "edge:80 / -> api:8000 ok ooooo???")
+}
+
 // A proxy's log is read as a whole at most once, however many routes and lines there are.
 func TestManyLines(t *testing.T) {
 	var locations, lines []string

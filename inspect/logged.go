@@ -164,7 +164,7 @@ var confirming = map[Hop][]errorlog.Kind{
 // witnessed adds what the proxy's log says to a finding about a route that breaks it, and proves one that
 // is only likely by a request that failed so.
 func (c *Case) witnessed(f *Finding) {
-	if c.Route == nil || f.Rule.Hop < HopContainer || f.Rule.Hop > HopProtocol || !c.live() || f.Status == StatusNoStart {
+	if c.Route == nil || f.Rule.Hop < HopNetwork || f.Rule.Hop > HopProtocol || !c.live() || f.Status == StatusNoStart {
 		return
 	}
 	if slices.ContainsFunc(f.Evidence, func(e Evidence) bool { return e.Source == "log" }) {

@@ -204,11 +204,14 @@ func young(seconds int) func(*Container) {
 	return func(c *Container) { c.Started = now.Add(-time.Duration(seconds) * time.Second) }
 }
 
-// world is what a probe meets: replies by "host:port", sockets by container, files by path.
+// world is what a probe meets: replies by "host:port", sockets by container, files by path; and what the
+// daemon measured of containers and saw killed.
 type world struct {
 	replies map[string]*Reply
 	sockets map[string][]Socket
 	files   map[string]*File
+	stats   map[string]*Stats
+	kills   []Kill
 }
 
 // probed answers all questions from a world; what it does not have is not answered.
@@ -242,6 +245,15 @@ func (s *Snapshot) answerFrom(w world, q Question) bool {
 		rows, ok := w.sockets[q.Of]
 		if ok {
 			s.Sockets[q.Of] = rows
+		}
+		return ok
+	case AskKills:
+		s.Kills[q.Of] = w.kills
+		return true
+	case AskStats:
+		row, ok := w.stats[q.Of]
+		if ok {
+			s.Stats[q.Of] = row
 		}
 		return ok
 	case AskFile:

@@ -260,10 +260,10 @@ var upstreamStarting = &Rule{
 }
 
 // booting says whether a container without a health check was started less than a minute ago, and is not seen
-// to listen anywhere: its app may need a while.
+// to listen for others anywhere: its app may need a while.
 func (c *Case) booting(e end) bool {
 	rows, _ := c.listeners(e)
-	return c.isBackend(e.box) && !e.own && e.box.Health == "" && len(rows) == 0 && c.snap.Time.Sub(e.box.Started) < time.Minute
+	return c.isBackend(e.box) && !e.own && e.box.Health == "" && len(reachablePorts(rows)) == 0 && c.snap.Time.Sub(e.box.Started) < time.Minute
 }
 
 var upstreamUnhealthy = &Rule{

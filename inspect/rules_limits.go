@@ -21,7 +21,7 @@ cannot start a worker or a thread. Answers come late, or not at all.`,
 		}
 		f := c.finding(Proven, StatusNone, "%s", l.message).with("stats", "%s", l.figures)
 		c.nearLimit(f, l)
-		return f.fix("raise the %s of %s, or let it use less", l.name, c.Backend.Service.Name)
+		return f.fix("raise the %s of %s, or let it need less", l.name, c.Backend.Service.Name)
 	},
 }
 
@@ -33,8 +33,8 @@ type limit struct {
 	figures string // what was measured
 }
 
-// enoughPeriods are 10 seconds in which a container wanted to run.
-const enoughPeriods = 100
+// enoughPeriods are 5 seconds in which a container wanted to run.
+const enoughPeriods = 50
 
 // atLimit finds a limit that a container of the backend has come to, where it was measured.
 func (c *Case) atLimit() (l limit, ok bool) {

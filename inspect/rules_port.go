@@ -77,7 +77,7 @@ listen [::]:80;`,
 // that is all, it may have begun to listen since the call.
 func (c *Case) sixFinding(e end) *Finding {
 	svc := c.Backend.Service
-	f := c.finding(Likely, Status502, "%s listens on port %d for IPv6 only, and %s connects to its IPv4 address %s", svc.Name, e.port, c.Proxy.Service.Name, e.address)
+	f := c.finding(Likely, Status502, "%s listens on port %d for IPv6 only, but %s connects to it by IPv4", svc.Name, e.port, c.Proxy.Service.Name)
 	if c.met(e) == maybeSix {
 		f.Evidence = c.dialled().evidence
 	}

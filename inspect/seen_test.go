@@ -96,7 +96,7 @@ func TestDialled(t *testing.T) {
 		},
 		"IPv6 alone": {
 			world: world{replies: map[string]*Reply{"api:8000": refused["api:8000"], "127.0.0.1:8000": call(Talk{}, "127.0.0.1 111")}, sockets: map[string][]Socket{"api": listens("[::]:8000")}},
-			want:  "error upstream-address-family 1\n" + broken + "B--", says: []string{"proven", "for IPv6 only", "its IPv4 address 10.0.0.2"},
+			want:  "error upstream-address-family 1\n" + broken + "B--", says: []string{"proven", "for IPv6 only", "connects to it by IPv4"},
 		},
 		"perhaps IPv6 alone": {
 			world: world{replies: refused, sockets: map[string][]Socket{"api": listens("[::]:8000")}},
@@ -188,10 +188,15 @@ func TestStarting(t *testing.T) {
 	world := world{replies: map[string]*Reply{"api:8000": call(Talk{}, "10.0.0.2 111")}, sockets: map[string][]Socket{"api": {}}}
 	elsewhere := world
 	elsewhere.sockets = map[string][]Socket{"api": listens("0.0.0.0:9000")}
+	debugger := world
+	debugger.sockets = map[string][]Socket{"api": listens("127.0.0.1:9229")}
 	const starts = "warning upstream-starting 1\nedge:80 / -> api:8000 likely-broken 502 oorooB--"
 	each(t, map[string]settledTest{
 		"by its health check": {api: []func(*Container){health("starting")}, world: world, want: starts, says: []string{"still starting", "refused (111)"}},
 		"just started":        {api: []func(*Container){young(4)}, world: world, want: starts, says: []string{"has just been started", "4 seconds ago"}},
+		"just started, with a debugger": {
+			api: []func(*Container){young(4)}, world: debugger, want: starts,
+		},
 		"just started, and it listens elsewhere": {
 			api: []func(*Container){young(4)}, world: elsewhere,
 			want: "error upstream-port-closed 1\nedge:80 / -> api:8000 broken 502 oooooB--",

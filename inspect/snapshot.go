@@ -43,7 +43,7 @@ type Call struct {
 	Port      int           // 0: the name is looked up, nothing more
 	Resolvers string        // addresses that nginx asks for the name, with blanks: "127.0.0.11 10.0.0.2:5353"; empty: as libc does
 	Wait      time.Duration // for the connection: proxy_connect_timeout, a second at most
-	Scheme    string        // of the pass: http, https, fastcgi, uwsgi, suwsgi, scgi, grpc, grpcs, memcached, tcp
+	Scheme    string        // of the pass: http, https, fastcgi, uwsgi, suwsgi, scgi, grpc, grpcs, memcached, tcp; empty: nothing is said
 	Asked     string        // the Host header that the pass sends
 	Real      string        // the name that clients ask the server for, where that is another one
 	SNI       string        // the name that the pass sends within TLS; empty: none

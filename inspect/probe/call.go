@@ -42,10 +42,13 @@ func call(ctx context.Context, c inspect.Call) (*inspect.Reply, error) {
 		hangUp(attempts)
 		return nil, err
 	}
-	if first := slices.IndexFunc(attempts, attempt.connected); first >= 0 {
-		hangUp(attempts[first+1:])
-		reply.Talk = talk(ctx, c, attempts[first])
+	first := slices.IndexFunc(attempts, attempt.connected)
+	if first < 0 || c.Scheme == "" {
+		hangUp(attempts)
+		return reply, nil
 	}
+	hangUp(attempts[first+1:])
+	reply.Talk = talk(ctx, c, attempts[first])
 	return reply, nil
 }
 

@@ -3,23 +3,23 @@ package probe
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"errors"
 	"io"
 	"math/big"
 	"net"
+	"net/http"
 	"reflect"
 	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
 
 	"why502/inspect"
 )
@@ -93,6 +93,28 @@ func TestRun(t *testing.T) {
 	}
 	if refused := answers[2].Reply.Dials[0]; runtime.GOOS == "linux" && refused.Errno != 111 {
 		t.Errorf("refused: %+v", refused)
+	}
+}
+
+// All addresses are dialled, the first that takes a connection is spoken to, and that only where there is
+// a scheme.
+func TestCall(t *testing.T) {
+	spoken := httpServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host == "unspoken" {
+			t.Error("it was spoken to")
+		}
+	}))
+	server := dnsServer(t, 0, map[string][]record{"api.": {{"a", "127.0.0.1"}, {"aaaa", "::1"}, {"a", "127.0.0.1"}}})
+	for scheme, want := range map[string]int{"http": 200, "": 0} {
+		host := map[string]string{"http": "api", "": "unspoken"}[scheme]
+		reply, err := call(t.Context(), inspect.Call{Host: "api", Port: spoken, Resolvers: server, Scheme: scheme, Asked: host, Wait: time.Minute})
+		if err != nil || len(reply.Dials) != 2 || reply.Dials[0].Errno != 0 || reply.Dials[1].Address != "::1" || reply.Dials[1].Errno == 0 || reply.Talk.Status != want {
+			t.Errorf("%q: %+v %v", scheme, reply, err)
+		}
+	}
+	reply, err := call(t.Context(), inspect.Call{Host: "api", Resolvers: server})
+	if err != nil || len(reply.Dials) != 0 || len(reply.Lookups) != 1 {
+		t.Errorf("no port: %+v %v", reply, err)
 	}
 }
 

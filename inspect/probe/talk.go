@@ -48,7 +48,7 @@ func (s *speaker) talkPlainly(conn net.Conn) {
 	if s.Speaks = recognise(h.data); s.own != "" {
 		s.Speaks = s.tell(h)
 	}
-	if s.Speaks == "" && len(h.data) > 0 {
+	if s.Speaks == "" && len(h.data) > 0 && recognise(h.data) == "" {
 		s.Speaks, s.Banner = speaksOther, printable(string(h.data), maxBanner)
 	}
 	if s.own == speaksHTTP && s.Speaks == speaksHTTP {
@@ -169,6 +169,8 @@ func (s *speaker) tell(h heard) string {
 		kind, h = s.tellUWSGI(h)
 	}
 	switch {
+	case isOddAnswer(s.own, h.data):
+		return s.own
 	case kind == "":
 		return s.identify(s.own, h)
 	case kind == speaksHTTP && s.own != speaksHTTP && s.wantsTLS(status(h.data)):
@@ -194,7 +196,7 @@ func (s *speaker) tellUWSGI(first heard) (kind string, h heard) {
 // servers of it wait for more, or answer in some other way, where they do not understand. The others are
 // for what closes the connection without a word, as long as it does.
 func (s *speaker) identify(spoken string, last heard) (kind string) {
-	for _, other := range []string{speaksHTTP, speaksTLS, speaksFastCGI, speaksHTTP2, speaksUWSGI} {
+	for _, other := range []string{speaksHTTP, speaksTLS, speaksFastCGI, speaksUWSGI, speaksHTTP2} {
 		if other == spoken {
 			continue
 		}

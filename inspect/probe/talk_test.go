@@ -117,6 +117,19 @@ func uwsgi(answer string) func(net.Conn) {
 	}
 }
 
+// uwsgiWithRoom is uWSGI with a buffer of 32 KB: it waits for a packet of the size that it takes the
+// first bytes of HTTP for.
+func uwsgiWithRoom(conn net.Conn) {
+	var header [4]byte
+	if _, err := io.ReadFull(conn, header[:]); err != nil || header[0] == 1 {
+		return
+	}
+	size := binary.LittleEndian.Uint16(header[1:])
+	if _, err := io.CopyN(io.Discard, conn, int64(size)); err == nil {
+		io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n")
+	}
+}
+
 // pythonLike reads a line, and answers what is no HTTP with a page that has no head, as Python's
 // http.server does.
 func pythonLike(conn net.Conn) {
@@ -172,6 +185,9 @@ func TestSpeaks(t *testing.T) {
 		{"mysql", listen(t, says("\x4a\x00\x00\x00\x0a8.0.36\x00\x01", "")), "other other other other other other other other"},
 		{"memcached", listen(t, says("", "VERSION 1.6\r\n")), "memcached memcached memcached memcached memcached memcached memcached -"},
 		{"redis", listen(t, says("", "-ERR unknown command\r\n")), "other other other other other other other -"},
+		{"memcached without versions", listen(t, says("", "ERROR\r\n")), "other . other other other . memcached -"},
+		{"uwsgi in the words of CGI", listen(t, uwsgi("Status: 200 OK\r\n\r\n")), ". . . uwsgi . . . -"},
+		{"uwsgi with room, and a bad request", listen(t, uwsgiWithRoom), "- . closed - . . . -"},
 		{"closing", listen(t, closing), "closed closed closed closed closed closed closed -"},
 		{"silent", listen(t, silent), "- - - . . . . -"},
 	}

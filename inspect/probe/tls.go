@@ -52,8 +52,8 @@ func (s *speaker) talkWithinTLS(conn net.Conn) {
 // tellNoTLS says why there was no handshake: TLS is spoken, but not like that, or something else is.
 func (s *speaker) tellNoTLS(first handshake) {
 	s.Speaks = recognise(first.data)
-	if s.Speaks == speaksTLS || first.wordless() {
-		s.NeedsSNI = s.call.SNI == "" && s.shakesWith(s.sni())
+	if name := s.sni(); s.call.SNI == "" && name != "" && (s.Speaks == speaksTLS || first.wordless()) {
+		s.NeedsSNI = s.shakesWith(name) && !s.shakesWith("") // once more without, lest it was a chance
 	}
 	if s.Speaks == speaksTLS || s.NeedsSNI {
 		s.Speaks, s.TLSError = speaksTLS, first.why
@@ -68,11 +68,8 @@ func (s *speaker) tellNoTLS(first handshake) {
 	}
 }
 
-// shakesWith says whether there is a handshake with a name, if there is one.
+// shakesWith says whether there is a handshake with a name, or with none.
 func (s *speaker) shakesWith(name string) bool {
-	if name == "" {
-		return false
-	}
 	conn, err := s.dial()
 	if err != nil {
 		return false

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"why502/inspect"
@@ -114,14 +115,24 @@ func recognise(data []byte) string {
 		return speaksHTTP
 	case len(data) >= 5 && (data[0] == 0x15 || data[0] == 0x16) && data[1] == 3 && data[2] <= 4:
 		return speaksTLS // a record that holds an alert, or a handshake
-	case len(data) >= 8 && data[0] == 1 && (data[1] == 10 || data[1] == 11) && data[2] == 0 && data[3] == 0:
-		return speaksFastCGI // the values asked for, or that the type of record is not known
+	case len(data) >= 8 && data[0] == 1 && strings.ContainsRune("\x0a\x0b\x03\x06\x07", rune(data[1])):
+		return speaksFastCGI // the values asked for; that the type of record is not known; or of a request
 	case len(data) >= 9 && isSettings(data):
 		return speaksHTTP2
 	case bytes.HasPrefix(data, []byte("VERSION ")):
 		return speaksMemcached
 	}
 	return ""
+}
+
+// isOddAnswer says whether data answers to the first words of a protocol, though not as it should: that
+// memcached has no such command, or uwsgi in the words of CGI, which nginx takes as well.
+func isOddAnswer(protocol string, data []byte) bool {
+	begins := map[string][]string{
+		speaksMemcached: {"ERROR\r\n", "CLIENT_ERROR ", "SERVER_ERROR "},
+		speaksUWSGI:     {"Status:"},
+	}[protocol]
+	return slices.ContainsFunc(begins, func(begin string) bool { return bytes.HasPrefix(data, []byte(begin)) })
 }
 
 // isSettings says whether a frame of HTTP/2 begins here that holds settings, of 6 bytes each: the one with

@@ -1,11 +1,17 @@
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-import hashlib
+from http.server import BaseHTTPRequestHandler, HTTPServer
+import subprocess, time
+
+workers = [subprocess.Popen(["sleep", "infinity"]) for _ in range(3)]
 
 
 class App(BaseHTTPRequestHandler):
     def do_GET(self):
-        for _ in range(3):
-            hashlib.pbkdf2_hmac("sha256", b"who", b"asks", 200_000)
+        for _ in range(8):
+            try:
+                subprocess.run(["true"])
+                break
+            except OSError:
+                time.sleep(0.3)
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -13,5 +19,4 @@ class App(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
 
-hashlib.pbkdf2_hmac("sha256", b"warm", b"up", 3_000_000)
-ThreadingHTTPServer(("", 8000), App).serve_forever()
+HTTPServer(("", 8000), App).serve_forever()
