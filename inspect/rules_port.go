@@ -141,11 +141,16 @@ expose, health check or image. A pass without a port means 80.`,
 				fix("pass to port %d", best.port).
 				edit(c.portEdit(best.port))
 		}
-		return c.finding(Likely, Status502, "nothing says that %s listens on %d; %s says %d", svc.Name, b.Port, best.text, best.port).
+		f := c.finding(Likely, Status502, "nothing says that %s listens on %d; %s says %d", svc.Name, b.Port, best.text, best.port).
 			with("compose", "%s: %d", best.text, best.port).
 			near(best.place, "what says %d", best.port).
 			fix("pass to port %d, if that is what %s listens on", best.port, svc.Name).
 			edit(c.portEdit(best.port))
+		if _, ok := c.meets(refused); ok {
+			f.Message = fmt.Sprintf("nothing listens on port %d of %s; %s says %d", b.Port, svc.Name, best.text, best.port)
+			f.fix("pass to port %d", best.port)
+		}
+		return f
 	},
 	Settled: (*Case).dialled,
 }
