@@ -55,8 +55,8 @@ What to print:
 Now and later:
       --record FILE            write down what the diagnosis rests on, without
                                credentials
-      --replay FILE            diagnose what was recorded, here or elsewhere; - is
-                               standard input
+      --replay FILE            diagnose what was recorded, on any machine;
+                               - is standard input
 
 Other:
       --fail-on SEVERITY       exit with 1 from this severity on: error, warning

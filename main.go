@@ -103,10 +103,9 @@ func (p *program) diagnose(ctx context.Context, ask *request) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
-	r := inspect.Judge(seen.Stack, seen.Snapshot, seen.Live, inspect.Options{Ignore: ask.ignore})
-	r.Project.Directory = seen.Directory
-	if ask.replay != "" {
-		r.Live.Was, r.Live.State, r.Live.Recorded = r.Live.State, inspect.LiveReplayed, seen.Time
+	r, err := judge(seen, ask)
+	if err != nil {
+		return exitError, err
 	}
 	if err := nothingJudged(r); err != nil {
 		return exitError, err
@@ -115,6 +114,23 @@ func (p *program) diagnose(ctx context.Context, ask *request) (int, error) {
 		return exitError, err
 	}
 	return exitCode(r.Findings, ask.failOn), nil
+}
+
+// judge judges what was gathered. A record may have been changed by hand, in ways that no project can be.
+func judge(seen *recording.Record, ask *request) (r *inspect.Report, err error) {
+	if ask.replay != "" {
+		defer func() {
+			if recover() != nil {
+				err = wrong("record it again: --record FILE", "cannot replay %q: it was changed, or is damaged", ask.replay)
+			}
+		}()
+	}
+	r = inspect.Judge(seen.Stack, seen.Snapshot, seen.Live, inspect.Options{Ignore: ask.ignore})
+	r.Project.Directory = seen.Directory
+	if ask.replay != "" {
+		r.Live.Was, r.Live.State, r.Live.Recorded = r.Live.State, inspect.LiveReplayed, seen.Time
+	}
+	return r, nil
 }
 
 // gather collects what the diagnosis rests on: from a record, else from the project and the daemon. Where

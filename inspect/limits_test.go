@@ -58,6 +58,7 @@ func TestNearLimitsPlace(t *testing.T) {
 // What the kernel killed within a container that runs is at the bottom of the requests that it cut off.
 func TestKills(t *testing.T) {
 	const cut = "2026/11/22 11:58:00 [error] 7#7: *1 upstream prematurely closed connection while reading response header from upstream, client: 10.0.0.1, server: , request: \"GET /x HTTP/1.1\", upstream: \"http://10.0.0.2:8000/x\", host: \"localhost\""
+	const answered = `10.0.0.1 - - [22/Nov/2026:11:59:00 +0000] "GET /x HTTP/1.1" 200 5 "-" "curl"`
 	const (
 		risk   = "warning upstream-oom-killed 1\nedge:80 / -> api:8000 at-risk ooroo???"
 		broken = "error upstream-oom-killed 1\nedge:80 / -> api:8000 broken 502 ooB-----"
@@ -79,6 +80,7 @@ func TestKills(t *testing.T) {
 		"of another container":      {"", []func(*Container){limited}, []Kill{{Container: "db", Time: now}}, "edge:80 / -> api:8000 ok ooooo???", ""},
 		"and it started again":      {"", []func(*Container){limited, young(120)}, []Kill{at(3)}, risk, "api was killed for want of memory, and started again"},
 		"a request was cut off":     {cut, []func(*Container){limited}, []Kill{at(2)}, broken, "upstream prematurely closed connection"},
+		"it is answered since":      {cut + "\n" + answered, []func(*Container){limited}, []Kill{at(2)}, risk, "a process of api"},
 		"at another time":           {cut, []func(*Container){limited}, nil, closed, ""},
 		"longer ago than it's told": {"", []func(*Container){limited}, []Kill{at(30)}, "edge:80 / -> api:8000 ok ooooo???", ""},
 	}, func(t *testing.T, test struct {
@@ -93,8 +95,10 @@ func TestKills(t *testing.T) {
 		snap.Since, snap.Kills["shop"] = now.Add(-15*time.Minute), test.kills
 		access := `10.0.0.1 - - [22/Nov/2026:11:58:00 +0000] "GET /x HTTP/1.1" 502 157 "-" "curl"`
 		if test.log != "" {
-			for _, text := range []string{test.log, access} {
-				snap.Logs["edge"] = append(snap.Logs["edge"], LogLine{Time: now.Add(-2 * time.Minute), Text: text})
+			failed, later, healed := strings.Cut(test.log, "\n")
+			snap.Logs["edge"] = []LogLine{{Time: now.Add(-2 * time.Minute), Text: failed}, {Time: now.Add(-2 * time.Minute), Text: access}}
+			if healed {
+				snap.Logs["edge"] = append(snap.Logs["edge"], LogLine{Time: now.Add(-time.Minute), Text: later})
 			}
 		}
 		r := judged(stack, snap)

@@ -121,7 +121,7 @@ func (c *Case) killedWithin(box *Container, kills []Kill) *Finding {
 		format = "%s was killed for want of memory, and started again"
 	}
 	cut := slices.DeleteFunc(c.loggedAtAll(errorlog.ClosedEarly, errorlog.Reset, errorlog.BodyCut), func(e *failure) bool {
-		return !slices.ContainsFunc(kills, func(k Kill) bool { return e.at.Sub(k.Time).Abs() <= sameMoment })
+		return !e.duringOne(kills)
 	})
 	if len(cut) > 0 {
 		return c.fromLog(cut, Status502, format, name)
@@ -134,6 +134,23 @@ func (c *Case) killedWithin(box *Container, kills []Kill) *Finding {
 // sameMoment is how far apart what the kernel did and what nginx wrote of it may be: nginx writes whole
 // seconds.
 const sameMoment = 3 * time.Second
+
+// duringOne says whether a request failed when a process was killed.
+func (e *failure) duringOne(kills []Kill) bool {
+	return slices.ContainsFunc(kills, func(k Kill) bool { return e.at.Sub(k.Time).Abs() <= sameMoment })
+}
+
+// cutOff are the requests of which the upstream closed the connection, for another reason than that the
+// kernel killed what was at work on it.
+func (c *Case) cutOff() []*failure {
+	var kills []Kill
+	if c.Backend.Service != nil {
+		for _, box := range c.containers[c.Backend.Service.Name] {
+			kills = append(kills, c.kills(box)...)
+		}
+	}
+	return slices.DeleteFunc(c.logged(errorlog.ClosedEarly, errorlog.Reset, errorlog.BodyCut), func(e *failure) bool { return e.duringOne(kills) })
+}
 
 // aboutMemory adds what there is to say of a container that ran out of memory.
 func (c *Case) aboutMemory(f *Finding, box *Container, kills []Kill) *Finding {

@@ -183,7 +183,7 @@ waits 60.`,
 	Good: `gunicorn --timeout 120 app:app`,
 	Fix:  "look into the upstream's log at that time",
 	Check: func(c *Case) *Finding {
-		all := c.logged(errorlog.ClosedEarly, errorlog.Reset, errorlog.BodyCut)
+		all := c.cutOff()
 		if len(all) == 0 {
 			return nil
 		}
