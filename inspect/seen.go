@@ -284,7 +284,7 @@ func onlySix(e end, rows []Socket) bool {
 
 // fromWithin asks the container itself whether it takes connections of IPv4.
 func (e end) fromWithin() Question {
-	return Question{Kind: AskCall, Of: e.box.ID, Call: Call{Host: "127.0.0.1", Port: e.port, Wait: maxWait, Scheme: "tcp"}}
+	return Question{Kind: AskCall, Of: e.box.ID, Call: Call{Host: "127.0.0.1", Port: e.port, Wait: maxWait}}
 }
 
 // six says what the container itself met where all that listens is bound to IPv6.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -34,7 +35,11 @@ func call(ctx context.Context, c inspect.Call) (*inspect.Reply, error) {
 	if c.Port == 0 || ctx.Err() != nil {
 		return reply, outOfTime(ctx)
 	}
-	attempts := dialAll(ctx, addresses(c.Host, reply.Lookups), c.Port, c.Wait)
+	to := addresses(c.Host, reply.Lookups)
+	if reply.Lookups != nil {
+		to = nearby(to, ownNetworks())
+	}
+	attempts := dialAll(ctx, to, c.Port, c.Wait)
 	for _, a := range attempts {
 		reply.Dials = append(reply.Dials, a.Dial)
 	}
@@ -74,6 +79,16 @@ func addresses(host string, lookups []inspect.Lookup) (all []string) {
 		}
 	}
 	return all[:min(len(all), maxDials)]
+}
+
+// nearby are the addresses that a container may have: private ones, and those of the networks here. A name that
+// should be that of a service may lead out into the internet, where nobody is spoken to.
+func nearby(addresses []string, networks []netip.Prefix) []string {
+	return slices.DeleteFunc(addresses, func(text string) bool {
+		a, err := netip.ParseAddr(text)
+		here := slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(a) })
+		return err != nil || a.IsGlobalUnicast() && !a.IsPrivate() && !here
+	})
 }
 
 // attempt is a dial, and its connection where there is one.

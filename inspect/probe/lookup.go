@@ -109,10 +109,18 @@ func ofFamilies(found, own []netip.Addr, musl bool) []netip.Addr {
 
 // ownAddresses are those of the interfaces.
 func ownAddresses() (own []netip.Addr) {
+	for _, n := range ownNetworks() {
+		own = append(own, n.Addr().Unmap())
+	}
+	return own
+}
+
+// ownNetworks are those of the interfaces, each with the address there.
+func ownNetworks() (own []netip.Prefix) {
 	interfaces, _ := net.InterfaceAddrs()
 	for _, i := range interfaces {
 		if prefix, err := netip.ParsePrefix(i.String()); err == nil {
-			own = append(own, prefix.Addr().Unmap())
+			own = append(own, prefix)
 		}
 	}
 	return own

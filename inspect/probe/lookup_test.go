@@ -238,3 +238,11 @@ func FuzzReadAnswer(f *testing.F) {
 		}
 	})
 }
+
+func TestNearby(t *testing.T) {
+	networks := []netip.Prefix{netip.MustParsePrefix("25.0.0.2/16"), netip.MustParsePrefix("2001:db8::2/64")}
+	all := []string{"10.0.0.2", "127.0.0.1", "::1", "fd00::2", "25.0.9.9", "2001:db8::9", "203.0.113.7", "2001:db8:1::9", "100.64.0.1", "x"}
+	if got, want := nearby(all, networks), all[:6]; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
