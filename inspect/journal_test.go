@@ -57,7 +57,6 @@ func found(t *testing.T, stack *compose.Stack, snap *Snapshot) string {
 func TestLogOfARoute(t *testing.T) {
 	const ok, min = time.Second, time.Minute
 	stack := shop(t, server(pass("/", "http://api:8000")), edge+api)
-	const fine = "edge:80 / -> api:8000 ok o?oo???"
 	for name, test := range map[string]struct {
 		lines []string
 		want  string

@@ -98,6 +98,9 @@ proxy_pass http://report:8000;`,
 		last, times, who := all[len(all)-1], c.Route.Pass.Timeouts, c.upstreamName()
 		switch last.Kind {
 		case errorlog.ConnectTimedOut:
+			if _, full := c.meets(crowded); full {
+				return nil // upstream-backlog-full says why
+			}
 			f := c.fromLog(all, Status504, "%s does not take connections of %s within %s, its %s", who, c.Proxy.Service.Name, seconds(times.Connect), c.timeoutName("connect"))
 			return f.fix("look whether %s accepts connections: too few workers, or a firewall between", who)
 		case errorlog.SendTimedOut:

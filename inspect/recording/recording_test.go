@@ -162,9 +162,7 @@ func TestRecordsAreWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(got, want) {
-		a, _ := json.Marshal(got)
-		b, _ := json.Marshal(want)
-		t.Errorf("got\n%s\nwant\n%s", a, b)
+		t.Errorf("got\n%+v\nwant\n%+v", got, want)
 	}
 }
 
