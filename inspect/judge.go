@@ -78,11 +78,13 @@ func (j *judge) walkProxy(p *compose.Proxy) {
 	found = j.reloadAsEvidence(p, j.explainStop(p, found))
 	var common []*Finding
 	for _, f := range found {
-		for _, w := range j.routes[first:] {
-			concerns := f.Status == StatusNoStart || f.Rule.Scope == OfProxy && (f.Routes == nil || slices.Contains(f.Routes, w.route.ID))
-			w.atRisk = w.atRisk || f.may && concerns
+		if f.Status != StatusNoStart && f.Rule.Scope != OfProxy {
+			continue
 		}
-		if f.breaks() && (f.Status == StatusNoStart || f.Rule.Scope == OfProxy) {
+		if f.may {
+			j.putAtRisk(f, first)
+		}
+		if f.breaks() {
 			common = append(common, f)
 		}
 	}
@@ -92,6 +94,13 @@ func (j *judge) walkProxy(p *compose.Proxy) {
 		w.stop(of)
 	}
 	j.found = append(j.found, found...)
+}
+
+// putAtRisk marks the routes, of those from first on, that a finding about their proxy may come to break.
+func (j *judge) putAtRisk(f *Finding, first int) {
+	for _, w := range j.routes[first:] {
+		w.atRisk = w.atRisk || f.Status == StatusNoStart || f.Routes == nil || slices.Contains(f.Routes, w.route.ID)
+	}
 }
 
 // walkOwn tries the rules about the proxy as a whole. All hops are looked at: what is wrong with
