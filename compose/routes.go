@@ -132,7 +132,7 @@ func (r *Route) id() string {
 	if where != "" {
 		where = " " + where
 	}
-	return fmt.Sprintf("%s:%s%s -> %s", r.Proxy.Service.Name, r.ListenText(), where, r.TargetText())
+	return r.Proxy.Service.Name + ":" + r.ListenText() + where + " -> " + r.TargetText()
 }
 
 // ServerName is the first name of the route's server; "_" where it has none.

@@ -28,6 +28,7 @@ func (j *judge) reportRoutes(r *Report) {
 		}
 		r.Proxies = append(r.Proxies, pr)
 	}
+	r.Routes = make([]RouteReport, 0, len(j.routes))
 	for _, w := range j.routes {
 		r.Routes = append(r.Routes, j.routeReport(w))
 		r.Verdict = worst(r.Verdict, w.verdict)

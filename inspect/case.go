@@ -29,6 +29,7 @@ type Backend struct {
 	Service    *compose.Service // behind Host; nil: none of the project
 	Peer       *proxy.Peer      // the server of the group that it is; nil: the pass itself names it
 	PerRequest bool             // Host is looked up when a request comes, not when nginx starts
+	literal    bool             // Host is an address, no name to resolve
 	Unknown    string           // why host or port cannot be known from the files; empty: they are
 	written    string           // its value in the configuration, which begins at Place
 	Place      proxy.Place      // of the pass or peer
@@ -70,6 +71,7 @@ func (f *facts) peerBackend(p *compose.Proxy, peer *proxy.Peer) Backend {
 // backend finds the service behind a backend's host. A name that the proxy's hosts file has means
 // what that says, and no service.
 func (f *facts) backend(p *compose.Proxy, b Backend) Backend {
+	b.literal = net.ParseIP(b.Host) != nil
 	if !b.PerRequest && f.namespace(p.Service).ExtraHosts[strings.ToLower(b.Host)] != nil {
 		return b
 	}
@@ -168,9 +170,7 @@ func (c *Case) unresolved() Status {
 }
 
 // named says whether the backend is a name to resolve, neither an address nor a socket.
-func (c *Case) named() bool {
-	return c.Backend.Host != "" && net.ParseIP(c.Backend.Host) == nil
-}
+func (c *Case) named() bool { return c.Backend.Host != "" && !c.Backend.literal }
 
 // resolves says whether Docker's DNS, or for names looked up at start the hosts file, has an
 // address for the backend's host.

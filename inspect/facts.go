@@ -26,6 +26,7 @@ type facts struct {
 	led        map[*compose.Route][]Backend            // what each route leads to, once asked for
 	nets       map[string][]string                     // networks of each service, once asked for
 	ports      map[string][]listening                  // of each service, once asked for
+	bound      map[*compose.Service][]binding          // what each is told of where to listen, once asked for
 	spoken     map[endpoint]protocol                   // by services, once asked for
 	near       map[[2]string]string                    // the nearest name to a proxy's host, once asked for
 	written    map[string][]string                     // names that a proxy's passes could use, once asked for
@@ -41,7 +42,7 @@ type facts struct {
 func newFacts(stack *compose.Stack, snap *Snapshot) *facts {
 	f := &facts{
 		stack: stack, snap: snap, containers: map[string][]*Container{}, names: map[string]nameTable{}, proxies: map[string]*compose.Proxy{}, nginx: map[string]*compose.Proxy{},
-		together: map[*compose.Service][]*compose.Service{}, led: map[*compose.Route][]Backend{}, nets: map[string][]string{}, ports: map[string][]listening{}, spoken: map[endpoint]protocol{},
+		together: map[*compose.Service][]*compose.Service{}, led: map[*compose.Route][]Backend{}, nets: map[string][]string{}, ports: map[string][]listening{}, bound: map[*compose.Service][]binding{}, spoken: map[endpoint]protocol{},
 		near: map[[2]string]string{}, written: map[string][]string{}, reached: map[string]map[*compose.Service]bool{},
 		early: map[*compose.Proxy][]*compose.Service{}, defaults: map[port]*proxy.Server{}, replies: map[way]*Reply{}, journals: map[*compose.Proxy]*journal{},
 	}

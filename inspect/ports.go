@@ -119,9 +119,13 @@ func numbers(pattern *regexp.Regexp, text string) (all []int) {
 // listensOnPort says whether a service, or another one in the same network namespace, plausibly
 // listens on a port, and gives what the services say. One that says nothing sure may listen anywhere.
 func (f *facts) listensOnPort(svc *compose.Service, port int) (found []listening, ok bool) {
-	for _, other := range f.together[f.namespace(svc)] {
+	together := f.together[f.namespace(svc)]
+	for _, other := range together {
 		said := f.listening(other)
 		ok = ok || len(said) == 0 || said[0].rank == unsure || slices.ContainsFunc(said, func(l listening) bool { return l.port == port })
+		if len(together) == 1 {
+			return said, ok
+		}
 		found = append(found, said...)
 	}
 	slices.SortStableFunc(found, func(a, b listening) int { return cmp.Compare(a.rank, b.rank) })

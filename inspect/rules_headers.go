@@ -32,8 +32,11 @@ websockets. The upstream sees a plain request: 400, 404 or 426, and nginx logs n
 			return nil
 		}
 		sign, without := c.websocketSign()
+		if sign == "" {
+			return nil
+		}
 		missing := missingUpgrade(c.Route.Pass)
-		if sign == "" || len(missing) == 0 {
+		if len(missing) == 0 {
 			return nil
 		}
 		var names, lines []string

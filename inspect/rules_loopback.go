@@ -94,6 +94,23 @@ func (b binding) loopback() bool {
 // boundTo finds what a service is told about the address that it listens on at a port: by its command
 // line, else its environment, else what its program does by itself.
 func (f *facts) boundTo(svc *compose.Service, port int) (b binding, ok bool) {
+	if _, known := f.bound[svc]; !known {
+		f.bound[svc] = f.saidOf(svc)
+	}
+	for _, said := range f.bound[svc] {
+		switch {
+		case said.port != port && said.port != 0:
+		case !said.loopback():
+			return said, true // it reaches further
+		case !ok:
+			b, ok = said, true
+		}
+	}
+	return b, ok
+}
+
+// saidOf is everything that a service is told about the addresses that it listens on.
+func (f *facts) saidOf(svc *compose.Service) []binding {
 	words, plain := f.commandOf(svc)
 	all := bindings(words, plain)
 	for i := range all {
@@ -106,16 +123,7 @@ func (f *facts) boundTo(svc *compose.Service, port int) (b binding, ok bool) {
 	if option := alone(words, svc.Variables()); len(all) == 0 && option != "" {
 		all = []binding{{host: "127.0.0.1", text: "there is no " + option, option: option, place: f.commandPlace(svc)}}
 	}
-	all = slices.DeleteFunc(all, func(b binding) bool { return b.port != port && b.port != 0 })
-	for _, b := range all {
-		if !b.loopback() {
-			return b, true // it reaches further
-		}
-	}
-	if len(all) == 0 {
-		return b, false
-	}
-	return all[0], true
+	return all
 }
 
 // commandPlace is where the Compose files say what a service starts; nowhere, if its image does.

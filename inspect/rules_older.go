@@ -21,6 +21,9 @@ the Compose files of that time. What was changed since counts when the container
 	Good: `docker compose up -d`,
 	Fix:  "docker compose up -d makes those containers again whose settings changed",
 	Check: func(c *Case) *Finding {
+		if !c.live() {
+			return nil
+		}
 		for _, svc := range c.ownAndUpstreams() {
 			if f := c.older(svc); f != nil {
 				return f
@@ -35,12 +38,12 @@ func (c *Case) ownAndUpstreams() []*compose.Service {
 	all := []*compose.Service{c.Proxy.Service}
 	for _, r := range c.Proxy.Routes {
 		for _, b := range c.backends(r) {
-			if b.Service != nil && !slices.Contains(all, b.Service) {
+			if b.Service != nil {
 				all = append(all, b.Service)
 			}
 		}
 	}
-	return all
+	return unique(all)
 }
 
 // older reports a service whose container was made from other settings.

@@ -255,6 +255,9 @@ resolver_timeout, 30 seconds, 502.`,
 func (c *Case) resolving(sort func(*proxy.Resolver) bool) (cases []*Case, first *proxy.Resolver) {
 	for _, route := range c.Proxy.Routes {
 		for _, b := range c.backends(route) {
+			if !b.PerRequest {
+				continue
+			}
 			of := &Case{Proxy: c.Proxy, Route: route, Backend: b, facts: c.facts}
 			r := of.resolver()
 			if r == nil || b.Service == nil || !of.named() || !sort(r) || first != nil && r.Place != first.Place {

@@ -71,6 +71,9 @@ type settings struct {
 // in is what holds inside a block, by its directives with that prefix. One header or parameter there
 // makes nginx forget all those around it; each of the others is inherited by itself.
 func (s *settings) in(prefix string, nodes []*node) *settings {
+	if !slices.ContainsFunc(nodes, func(n *node) bool { return strings.HasPrefix(n.Name, prefix) }) {
+		return s
+	}
 	inner := *s
 	inner.sent = nil
 	said := false

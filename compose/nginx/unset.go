@@ -18,18 +18,19 @@ func (l *lowerer) unset(main []*node, stock bool) {
 	check := func(n *node) {
 		for i, arg := range n.Args {
 			for _, name := range parts(arg) {
-				lower := strings.ToLower(name)
-				f := proxy.Fault{Text: fmt.Sprintf(`unknown "%s" variable`, lower), Directive: n.Name, Variable: name,
-					Rendered: n.source.rendered, Context: "http", Place: n.place(i), Order: l.last}
+				lower, kind := strings.ToLower(name), proxy.Syntax
 				switch {
 				case defined[lower] || BuiltIn(lower):
 					continue
 				case name != lower && stock:
-					f.Kind = proxy.UnknownVariable
+					kind = proxy.UnknownVariable
 				case l.http.groups[lower] == nil || !strings.HasSuffix(n.Name, "_pass"):
 					continue
 				}
-				l.config.Faults = append(l.config.Faults, f)
+				l.config.Faults = append(l.config.Faults, proxy.Fault{
+					Kind: kind, Text: fmt.Sprintf(`unknown "%s" variable`, lower), Directive: n.Name, Variable: name,
+					Rendered: n.source.rendered, Context: "http", Place: n.place(i), Order: l.last,
+				})
 			}
 		}
 	}
@@ -65,10 +66,17 @@ var capture = regexp.MustCompile(`\(\?P?<(\w+)>`)
 
 // captures are the names of what regular expressions among a directive's words capture.
 func captures(n *node) (names []string) {
-	for _, arg := range append([]string{n.Name}, n.Args...) {
-		for _, m := range capture.FindAllStringSubmatch(arg, -1) {
+	add := func(word string) {
+		if !strings.Contains(word, "(?") {
+			return
+		}
+		for _, m := range capture.FindAllStringSubmatch(word, -1) {
 			names = append(names, strings.ToLower(m[1]))
 		}
+	}
+	add(n.Name)
+	for _, arg := range n.Args {
+		add(arg)
 	}
 	return names
 }
