@@ -24,6 +24,9 @@ var update = flag.Bool("update", false, "rewrite the want files under testdata")
 //	play.txt            how it is started and asked on a real engine; see play_test.go
 //	want.live.txt       what is found then
 //	want.live.text.txt  the whole report then; only where it is there
+//	record.json         in place of play.txt, what was recorded of an engine that is not everywhere; its project
+//	                    says how it came about
+//	want.replay.txt     what is found in it
 //
 // A folder is named after the rule that its fault is about, with what is special about it behind
 // two hyphens; its near miss lies in it. The line with the fault carries the rule's id as a comment.
@@ -103,12 +106,27 @@ func TestFromFiles(t *testing.T) {
 			if s.has("want.text.txt") {
 				golden(t, filepath.Join(s.dir, "want.text.txt"), why502(t, nil, "--live=off", s.dir).stdout)
 			}
-			if !s.has("play.txt") {
+			if !s.has("play.txt") && !s.has("record.json") {
 				s.check(t, doc)
 			}
 			if s.works {
 				noErrors(t, doc)
 			}
+		})
+	}
+}
+
+// TestFromRecords judges what was recorded where an engine has what others lack.
+func TestFromRecords(t *testing.T) {
+	for _, s := range scenarios(t) {
+		if !s.has("record.json") {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			got := why502(t, nil, "--format=json", "--replay", filepath.Join(s.dir, "record.json"))
+			doc := decode(t, got)
+			golden(t, filepath.Join(s.dir, "want.replay.txt"), fmt.Sprintf("exit %d\nlive %s\n%s", got.code, doc.Live.State, doc))
+			s.check(t, doc)
 		})
 	}
 }

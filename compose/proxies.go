@@ -138,7 +138,7 @@ func (s *Stack) readProxy(svc *Service, why string) *Proxy {
 	if c.stock {
 		p.Absent = absent(p.Config, c)
 	}
-	p.Closed = unreadable(p, c)
+	p.User, p.Closed = unreadable(p, c)
 	readTrusted(p.Config, c)
 	return p
 }

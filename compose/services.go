@@ -302,6 +302,7 @@ func (s *Stack) mounts(project *types.Project, config types.ServiceConfig, at pl
 			Target:   v.Target,
 			ReadOnly: v.ReadOnly,
 			Create:   v.Bind != nil && bool(v.Bind.CreateHostPath),
+			Labelled: v.Bind != nil && v.Bind.SELinux != "",
 			Outside:  v.Type == types.VolumeTypeVolume && outside(project, v.Source),
 			Place:    volumes.item(func(m *mark) bool { return mountTarget(m) == v.Target }),
 		})

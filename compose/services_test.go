@@ -88,7 +88,7 @@ func TestMounts(t *testing.T) {
   a:
     image: x
     volumes:
-      - ./nginx.conf:/etc/nginx/nginx.conf:ro
+      - ./nginx.conf:/etc/nginx/nginx.conf:ro,Z
       - ${CONF}/:/etc/nginx/conf.d/
       - {type: bind, source: ./html, target: /html, bind: {create_host_path: false}}
       - data:/data
@@ -117,20 +117,20 @@ volumes:
 	}, "CONF=./conf")
 	host := func(name string) string { return filepath.Join(s.Directory, name) }
 	check(t, s.Services["a"].Mounts, []Mount{
-		{"bind", host("nginx.conf"), "/etc/nginx/nginx.conf", true, true, false, at(5, 9), nil},
-		{"bind", host("conf"), "/etc/nginx/conf.d", false, true, false, at(6, 9), nil},
-		{"bind", host("other"), "/html", false, true, false, override(3, 15), nil},
-		{"volume", "data", "/data", false, false, false, at(8, 9), nil},
-		{"volume", "", "/cache", false, false, false, at(9, 9), nil},
-		{"tmpfs", "", "/scratch", false, false, false, at(10, 9), nil},
-		{"tmpfs", "", "/run", false, false, false, at(12, 13), nil},
-		{"tmpfs", "", "/tmp", false, false, false, at(12, 19), nil},
-		{"config", host("site.conf"), "/site", true, false, false, at(14, 9), nil},
-		{"config", host("site.conf"), "/etc/site.conf", true, false, false, at(15, 9), nil},
-		{"config", "", "/inline", true, false, false, at(16, 9), &nginx.File{Text: []byte("server {}")}},
-		{"secret", host("tls.key"), "/run/secrets/key", true, false, false, at(18, 9), nil},
-		{"secret", host("tls.key"), "/run/secrets/tls.key", true, false, false, at(19, 9), nil},
-		{"secret", host("tls.key"), "/etc/tls.key", true, false, false, at(20, 9), nil},
+		{"bind", host("nginx.conf"), "/etc/nginx/nginx.conf", true, true, false, at(5, 9), nil, true},
+		{"bind", host("conf"), "/etc/nginx/conf.d", false, true, false, at(6, 9), nil, false},
+		{"bind", host("other"), "/html", false, true, false, override(3, 15), nil, false},
+		{"volume", "data", "/data", false, false, false, at(8, 9), nil, false},
+		{"volume", "", "/cache", false, false, false, at(9, 9), nil, false},
+		{"tmpfs", "", "/scratch", false, false, false, at(10, 9), nil, false},
+		{"tmpfs", "", "/run", false, false, false, at(12, 13), nil, false},
+		{"tmpfs", "", "/tmp", false, false, false, at(12, 19), nil, false},
+		{"config", host("site.conf"), "/site", true, false, false, at(14, 9), nil, false},
+		{"config", host("site.conf"), "/etc/site.conf", true, false, false, at(15, 9), nil, false},
+		{"config", "", "/inline", true, false, false, at(16, 9), &nginx.File{Text: []byte("server {}")}, false},
+		{"secret", host("tls.key"), "/run/secrets/key", true, false, false, at(18, 9), nil, false},
+		{"secret", host("tls.key"), "/run/secrets/tls.key", true, false, false, at(19, 9), nil, false},
+		{"secret", host("tls.key"), "/etc/tls.key", true, false, false, at(20, 9), nil, false},
 	})
 }
 

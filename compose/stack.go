@@ -194,6 +194,7 @@ type Mount struct {
 	Outside  bool // others than the project's services may mount this volume
 	Place    proxy.Place
 	Content  *nginx.File // of a config or secret whose text the Compose files or a variable give; nil: it is a file
+	Labelled bool        // SELinux lets containers read it (the options z and Z)
 }
 
 // Network is one network of the project.
@@ -227,7 +228,8 @@ type Proxy struct {
 	Missing   []BadMount   // bind mounts of configuration whose source is not what it has to be
 	NotLoaded []proxy.File // mounted configuration files that nothing includes
 	Absent    []Absent     // certificates and keys that nginx loads when it starts, and does not find
-	Closed    []Unreadable // mounted files that nginx reads when it starts, and may not
+	User      string       // whom nginx opens those files as: "101"; empty: not known
+	Closed    []Unreadable // mounted files that nginx reads when it starts, and may not by their owner and mode
 }
 
 // Older says whether a proxy's nginx is known to be older than a version.

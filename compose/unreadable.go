@@ -20,16 +20,19 @@ type Unreadable struct {
 	Source    string // host path of what is closed
 	Directory bool   // that is one on the way: nginx passes over it where a pattern leads there
 	Mode      fs.FileMode
-	User      string // that nginx starts as: "101"
 	Mount     Mount
 }
 
 // unreadable are the mounted files of the configuration, certificates and keys among them, that the
-// container's user may not read.
-func unreadable(p *Proxy, c *container) (all []Unreadable) {
+// container's user may not read. Who that is is empty where it is not known.
+func unreadable(p *Proxy, c *container) (user string, all []Unreadable) {
 	as, known := accountOf(p.Service)
-	if !known || as.all {
-		return nil
+	if !known {
+		return "", nil
+	}
+	user = strconv.Itoa(as.uid)
+	if as.all {
+		return user, nil
 	}
 	check := func(file string) {
 		_, l, err := c.find(file)
@@ -38,14 +41,14 @@ func unreadable(p *Proxy, c *container) (all []Unreadable) {
 		}
 		closed, mode := as.firstClosed(*l.mount, c.follow(file))
 		if closed != "" {
-			all = append(all, Unreadable{Path: file, Source: closed, Directory: mode.IsDir(), Mode: mode.Perm(), User: strconv.Itoa(as.uid), Mount: *l.mount})
+			all = append(all, Unreadable{Path: file, Source: closed, Directory: mode.IsDir(), Mode: mode.Perm(), Mount: *l.mount})
 		}
 	}
 	for _, f := range p.Config.Files {
 		check(f.Path)
 	}
 	certificates(p.Config, func(_ *proxy.Directive, file string) { check(file) })
-	return all
+	return user, all
 }
 
 // account is whom a container's process opens files as.

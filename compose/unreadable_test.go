@@ -46,8 +46,9 @@ func TestUnreadable(t *testing.T) {
 		os.Chmod(file, test.file)
 		os.Chmod(filepath.Dir(file), test.dir)
 		got := ""
-		for _, u := range unreadable(p, s.container(p.Service)) {
-			got = s.name(u.Source) + " " + u.User
+		user, all := unreadable(p, s.container(p.Service))
+		for _, u := range all {
+			got = s.name(u.Source) + " " + user
 		}
 		if got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)

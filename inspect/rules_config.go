@@ -363,25 +363,64 @@ unprivileged image), or as root without its capability to read everything, nginx
 	Good: `chmod a+r nginx.conf`,
 	Fix:  "let the user that nginx starts as read it",
 	Check: func(c *Case) *Finding {
-		if len(c.Proxy.Closed) == 0 {
-			return nil
+		if f := c.closed(); f != nil {
+			return f
 		}
-		bad := c.Proxy.Closed[0]
-		status := c.closedStatus(bad)
-		if c.proxyRuns() && status == StatusNoStart {
-			return nil // it has read everything
-		}
-		if box := c.shows(c.Proxy); box != nil && !bad.Directory {
-			if row := c.snap.Files[Question{Kind: AskFile, Of: box.ID, Path: bad.Path}]; row != nil && row.Mode&0o004 != 0 {
-				return nil // the engine is another machine, where all may read it
-			}
-		}
-		// the engine may be another machine, where it has another mode
-		f := c.finding(Likely, status, "%s starts nginx as user %s, who may not read %s: its mode is %04o", c.Proxy.Service.Name, bad.User, c.userPath(bad.Source), bad.Mode).
-			fix("let user %s read it, or all: chmod a+rX %s", bad.User, c.userPath(bad.Source))
-		f.Place, f.order, f.subject = bad.Mount.Place, -1, bad.Path
-		return f
+		return c.unlabelled()
 	},
+}
+
+// closed reports a file that the user of nginx may not read by its owner and mode.
+func (c *Case) closed() *Finding {
+	if len(c.Proxy.Closed) == 0 {
+		return nil
+	}
+	bad := c.Proxy.Closed[0]
+	status := c.closedStatus(bad)
+	if c.proxyRuns() && status == StatusNoStart {
+		return nil // it has read everything
+	}
+	if box := c.shows(c.Proxy); box != nil && !bad.Directory {
+		if row := c.snap.Files[Question{Kind: AskFile, Of: box.ID, Path: bad.Path}]; row != nil && row.Mode&0o004 != 0 {
+			return nil // the engine is another machine, where all may read it
+		}
+	}
+	// the engine may be another machine, where it has another mode
+	f := c.finding(Likely, status, "%s starts nginx as user %s, who may not read %s: its mode is %04o", c.Proxy.Service.Name, c.Proxy.User, c.userPath(bad.Source), bad.Mode).
+		fix("let user %s read it, or all: chmod a+rX %s", c.Proxy.User, c.userPath(bad.Source))
+	f.Place, f.order, f.subject = bad.Mount.Place, -1, bad.Path
+	return f
+}
+
+// unlabelled reports a mounted file that nginx was refused although owner and mode let it read that now: by
+// the labels of SELinux, unless the mode was another one when it started.
+func (c *Case) unlabelled() *Finding {
+	_, after, ok := strings.Cut(c.lastEmerg(), `"/`)
+	file, _, _ := strings.Cut("/"+after, `"`)
+	if !ok || c.Proxy.User == "" || !strings.Contains(after, "Permission denied") {
+		return nil
+	}
+	for _, m := range c.Proxy.Service.Mounts {
+		if m.Type != "bind" || m.Labelled || file != m.Target && !strings.HasPrefix(file, m.Target+"/") {
+			continue
+		}
+		f := c.finding(Proven, StatusNoStart, "%s was not allowed to read %s, although its owner and mode let user %s: SELinux keeps containers from files without their label", c.Proxy.Service.Name, file, c.Proxy.User).
+			fix("mount it with :z, which labels it for containers; if its mode was changed since, start %s again", c.Proxy.Service.Name).
+			edit(c.labelled(m))
+		f.Place, f.order, f.subject = m.Place, -1, file
+		return f
+	}
+	return nil
+}
+
+// labelled is the edit that gives a mount in short syntax the option z.
+func (c *Case) labelled(m compose.Mount) Edit {
+	if m.ReadOnly {
+		if e := replaceAt(c.stack.Sources, m.Place, ":"+m.Target+":ro", ":"+m.Target+":ro,z"); e.File != "" {
+			return e
+		}
+	}
+	return replaceAt(c.stack.Sources, m.Place, ":"+m.Target, ":"+m.Target+":z")
 }
 
 // closedStatus is what follows of a file that nginx may not read. A directory that it may not look into is
