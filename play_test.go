@@ -286,8 +286,7 @@ func (p *play) shell(line string) {
 func (p *play) untilRestarting(service string) {
 	p.t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		restarts, err := p.inspect(service, "{{.RestartCount}}")
-		if n, _ := strconv.Atoi(restarts); err == nil && n >= 6 && p.state(service) == "restarting" {
+		if c := p.inspect(service); c.RestartCount >= 6 && c.State.Status == "restarting" {
 			return
 		}
 	}
@@ -356,11 +355,11 @@ func (p *play) answer(to *url.URL) string {
 	}
 	address := net.JoinHostPort("127.0.0.1", to.Port())
 	if target != 0 && !p.asWritten() {
-		out, err := p.docker(p.t.Context(), "compose", "port", p.stack.Services[service].Name, strconv.Itoa(target))
-		if err != nil {
+		published := p.inspect(service).NetworkSettings.Ports[strconv.Itoa(target)+"/tcp"]
+		if len(published) == 0 {
 			return "refused"
 		}
-		address = out
+		address = net.JoinHostPort(published[0].HostIP, published[0].HostPort)
 	}
 	return get(p.t.Context(), address, to)
 }
@@ -394,24 +393,40 @@ func (p *play) isProxy(service string) int {
 // state is that of the container of a service; empty: it has none. One that ended without an error,
 // and so would start again, is "stopped".
 func (p *play) state(service string) string {
-	state, err := p.inspect(service, "{{.State.Status}} {{.State.ExitCode}}{{.State.Error}}")
-	if err != nil {
-		return ""
-	}
-	if state == "exited 0" {
+	switch state := p.inspect(service).State; {
+	case state.Status == "exited" && state.ExitCode == 0 && state.Error == "":
 		return "stopped"
+	default:
+		return state.Status
 	}
-	state, _, _ = strings.Cut(state, " ")
-	return state
 }
 
-// inspect is what the engine says of the first container of a service.
-func (p *play) inspect(service, format string) (string, error) {
-	id, err := p.docker(p.t.Context(), "compose", "ps", "-aq", service)
-	if err != nil || id == "" {
-		return "", fmt.Errorf("%s has no container: %v", service, err)
+// container is what the engine says of one.
+type container struct {
+	State struct {
+		Status, Error string
+		ExitCode      int
 	}
-	return p.docker(p.t.Context(), "inspect", "--format", format, strings.Fields(id)[0])
+	RestartCount    int
+	NetworkSettings struct {
+		Ports map[string][]struct{ HostIP, HostPort string }
+	}
+}
+
+// inspect is what the engine says of the first container of a service; nothing, where it has none.
+func (p *play) inspect(service string) (c container) {
+	p.t.Helper()
+	filters := fmt.Sprintf(`{"label":["com.docker.compose.project=%s","com.docker.compose.service=%s","com.docker.compose.oneoff=False"]}`, p.project, service)
+	var list []struct{ Names []string }
+	p.daemon.get(p.t, "/containers/json?all=1&filters="+url.QueryEscape(filters), &list)
+	var names []string
+	for _, one := range list {
+		names = append(names, one.Names...)
+	}
+	if len(names) > 0 {
+		p.daemon.get(p.t, "/containers"+slices.Min(names)+"/json", &c)
+	}
+	return c
 }
 
 // get sends one request to an address and gives its status, or how it failed.

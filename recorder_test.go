@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
 	"log"
 	"net"
@@ -18,7 +19,8 @@ import (
 
 // recorder stands between the program and the daemon, and notes what is asked.
 type recorder struct {
-	host string // for DOCKER_HOST
+	host   string       // for DOCKER_HOST
+	direct *http.Client // whose requests are not noted
 
 	mu    sync.Mutex
 	asked []string // "GET /v1.51/containers/json", "POST /v1.51/containers/create?name=shop"
@@ -44,7 +46,7 @@ func record(t *testing.T, endpoint *url.URL) *recorder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &recorder{host: "unix://" + socket}
+	r := &recorder{host: "unix://" + socket, direct: &http.Client{Transport: &http.Transport{Dial: dialer(network, address)}}}
 	server := &http.Server{Handler: r.before(network, address)}
 	go server.Serve(listener)
 	t.Cleanup(func() {
@@ -52,6 +54,22 @@ func record(t *testing.T, endpoint *url.URL) *recorder {
 		os.RemoveAll(dir)
 	})
 	return r
+}
+
+// get asks the daemon behind it.
+func (r *recorder) get(t *testing.T, path string, answer any) {
+	t.Helper()
+	response, err := r.direct.Get("http://docker" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusNotFound {
+		return // it has just been removed
+	}
+	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
 }
 
 // beyondReading are the requests that do not just read, and are no step in the life of a helper that one of
