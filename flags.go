@@ -22,6 +22,7 @@ or does not start, which line to change, and to what.
 
 Usage:
   why502 [flags] [DIRECTORY]   diagnose the project in DIRECTORY, or here
+  why502 trace URL             follow one request, and send it
   why502 explain RULE          say more about a rule
   why502 rules                 list all rules
 
@@ -52,6 +53,11 @@ What to print:
   -q, --quiet                  a line per finding
   -v, --verbose                everything, however long
 
+Of trace:
+  -X, --request METHOD         method of the request (GET)
+  -H, --header 'NAME: VALUE'   header of the request (repeatable)
+      --dry-run                do not send it
+
 Now and later:
       --record FILE            write down what the diagnosis rests on, without
                                credentials
@@ -80,6 +86,7 @@ type command int
 
 const (
 	diagnose command = iota
+	traceRequest
 	explainRule
 	listRules
 	showHelp
@@ -105,8 +112,9 @@ type request struct {
 	style   report.Options
 	color   string // auto, always, never
 	failOn  inspect.Severity
-	record  string // file to write a record to; empty: none
-	replay  string // file of the record to diagnose; - is standard input; empty: none
+	record  string   // file to write a record to; empty: none
+	tracing *tracing // of trace
+	replay  string   // file of the record to diagnose; - is standard input; empty: none
 }
 
 // flags are the values of the flags as given.
@@ -124,6 +132,9 @@ type flags struct {
 	color   string
 	record  string
 	replay  string
+	method  string
+	headers []string
+	dryRun  bool
 	quiet   bool
 	verbose bool
 	version bool
@@ -151,6 +162,9 @@ func (f *flags) set() *pflag.FlagSet {
 	s.StringVar(&f.color, "color", "auto", "")
 	s.StringVar(&f.record, "record", "", "")
 	s.StringVar(&f.replay, "replay", "", "")
+	s.StringVarP(&f.method, "request", "X", "GET", "")
+	s.StringArrayVarP(&f.headers, "header", "H", nil, "")
+	s.BoolVar(&f.dryRun, "dry-run", false, "")
 	s.BoolVarP(&f.quiet, "quiet", "q", false, "")
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "")
 	s.BoolVar(&f.version, "version", false, "")
@@ -190,24 +204,56 @@ func parse(args []string) (*request, error) {
 			return nil, wrong("--"+name+" FILE", "--%s names no file", name)
 		}
 	}
+	tracing := set.Arg(0) == "trace"
 	if set.Changed("replay") {
-		if err := replayAlone(set); err != nil {
+		if err := replayAlone(set, tracing); err != nil {
 			return nil, err
+		}
+	}
+	if tracing {
+		return f.parseTrace(set.Args()[1:])
+	}
+	for _, name := range []string{"request", "header", "dry-run"} {
+		if set.Changed(name) {
+			return nil, wrong("why502 trace URL", "--%s is of trace", name)
 		}
 	}
 	return f.diagnosis(set.Args())
 }
 
+// parseTrace reads the command line of trace: a URL, and a directory where there is one.
+func (f *flags) parseTrace(args []string) (*request, error) {
+	if len(args) == 0 {
+		return nil, wrong("why502 trace http://localhost:8080/path", "trace needs a URL")
+	}
+	asked, err := parseURL(args[0])
+	if err != nil {
+		return nil, err
+	}
+	if asked.Method, err = method(f.method); err != nil {
+		return nil, err
+	}
+	if err := addHeaders(&asked, f.headers); err != nil {
+		return nil, err
+	}
+	r, err := f.diagnosis(args[1:])
+	if err != nil {
+		return nil, err
+	}
+	r.command, r.tracing = traceRequest, &tracing{asked: asked, dryRun: f.dryRun || f.replay != ""}
+	return r, nil
+}
+
 // replayAlone refuses what says which project to read, or how to ask the daemon: a record has it all.
-func replayAlone(set *pflag.FlagSet) error {
+func replayAlone(set *pflag.FlagSet, tracing bool) error {
 	const hint = "leave it out: a record has the project, and what the daemon said"
 	for _, name := range []string{"file", "project-name", "project-directory", "profile", "env-file", "proxy", "live", "since", "probe", "record"} {
 		if set.Changed(name) {
 			return wrong(hint, "--replay does not go with --%s", name)
 		}
 	}
-	if set.NArg() > 0 {
-		return wrong(hint, "--replay does not go with %q", set.Arg(0))
+	if args := set.Args(); len(args) > 0 && !tracing || len(args) > 2 {
+		return wrong(hint, "--replay does not go with %q", args[len(args)-1])
 	}
 	return nil
 }
@@ -302,7 +348,7 @@ func directory(args []string) (string, error) {
 		return "", nil
 	}
 	if len(args) > 1 || !exists(args[0]) {
-		if hint := suggest(args[0], []string{"explain", "rules"}, "why502 "); hint != "" {
+		if hint := suggest(args[0], []string{"explain", "rules", "trace"}, "why502 "); hint != "" {
 			return "", wrong(hint, "unknown command %q", args[0])
 		}
 	}

@@ -21,7 +21,7 @@ func observe(ctx context.Context, ask *request, env []string, stack *compose.Sta
 	}
 	limited, cancel := context.WithTimeout(ctx, ask.timeout)
 	defer cancel()
-	snap, err := live.Observe(limited, live.Options{Env: env, Means: inspect.Means{Probe: ask.probe != "off"}, Since: ask.since}, stack)
+	snap, err := live.Observe(limited, live.Options{Env: env, Means: inspect.Means{Probe: ask.probe != "off"}, Since: ask.since, Meanwhile: ask.meanwhile(stack)}, stack)
 	if ctx.Err() != nil { // interrupted, which is no answer of the daemon's
 		return nil, inspect.Live{}, ctx.Err()
 	}

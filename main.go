@@ -81,6 +81,8 @@ func (p *program) run(ctx context.Context, args []string) (int, error) {
 		return exitOK, p.print(func(w io.Writer) error { return say(w, "why502 "+version+"\n") })
 	case explainRule:
 		return exitOK, p.print(func(w io.Writer) error { return report.Explain(w, ask.rule) })
+	case traceRequest:
+		return p.trace(ctx, ask)
 	case listRules:
 		return exitOK, p.print(func(w io.Writer) error { return report.RuleList(w, inspect.Rules()) })
 	case runProbe:

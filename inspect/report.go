@@ -18,6 +18,7 @@ type Report struct {
 	Findings  []*Finding    // Findings[0] is the answer
 	Ignored   []*Finding    // by --ignore
 	Unchecked []proxy.Unchecked
+	Trace     *Traced // of one request, which is then all that the report is about; nil: it is about the project
 }
 
 // Project is the project that was judged.

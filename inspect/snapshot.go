@@ -225,6 +225,7 @@ type Container struct {
 	PidsLimit    int64         // processes and threads; 0: none
 	NetworkMode  string        // host, none, container:ID, or a network's name
 	Endpoints    []Endpoint    // sorted by network
+	Published    []Binding     // its ports while it runs, those that the daemon picked too
 	Made         Made
 }
 

@@ -28,6 +28,7 @@ type document struct {
 	Routes    []routeRow     `json:"routes"`
 	Findings  []findingRow   `json:"findings"`
 	Unchecked []uncheckedRow `json:"unchecked"`
+	Trace     *traceRow      `json:"trace,omitempty"`
 }
 
 type toolRow struct {
@@ -204,6 +205,7 @@ func documentOf(r *inspect.Report, opts Options) document {
 		Routes:    each(r.Routes, routeRowOf),
 		Findings:  each(shown(r.Findings, opts), findingRowOf),
 		Unchecked: each(r.Unchecked, func(u proxy.Unchecked) uncheckedRow { return uncheckedRow(u) }),
+		Trace:     traceRowOf(r),
 	}
 }
 

@@ -32,8 +32,13 @@ func writeText(w io.Writer, r *inspect.Report, opts Options) error {
 		return p.w.Flush()
 	}
 	p.verdict(r)
+	if r.Trace != nil {
+		p.traced(r)
+	}
 	p.findings(r)
-	p.tables(r)
+	if r.Trace == nil {
+		p.tables(r)
+	}
 	p.unchecked(r)
 	p.footer(r)
 	return p.w.Flush()
@@ -76,6 +81,9 @@ func (p *page) verdict(r *inspect.Report) {
 // sentence says what is wrong with the project as a whole.
 func sentence(r *inspect.Report) string {
 	total := len(r.Routes)
+	if r.Trace != nil {
+		return traceSentence(r)
+	}
 	if down := notStarting(r.Findings); down != "" {
 		if n := countRoutes(r, inspect.VerdictBroken); n > 0 {
 			return down + "; " + share(n, total, "broken")

@@ -106,6 +106,7 @@ func (d *daemon) container(ctx context.Context, id string) (*inspect.Container, 
 		NetworkMode: clean(string(seen.HostConfig.NetworkMode)),
 		Endpoints:   endpoints(seen, d.givesNames()),
 	}
+	c.Published = bindings(seen.NetworkSettings.Ports)
 	c.Made = made(seen)
 	d.notice(seen)
 	setState(c, seen.State)

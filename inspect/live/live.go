@@ -5,6 +5,7 @@ package live
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,6 +39,11 @@ type Options struct {
 
 	// Executable is what a helper runs; empty: this program, or what lies beside it.
 	Executable string
+
+	// Meanwhile is called once, when the containers are known and nothing was read of what they write.
+	// Nil: there is nothing to do then.
+	Meanwhile func(context.Context, *inspect.Snapshot)
+
 	// Since is from when on logs are about the present, as docker logs --since takes it; empty: always.
 	Since string
 }
@@ -63,9 +69,20 @@ func Observe(ctx context.Context, opts Options, stack *compose.Stack) (*inspect.
 	if d.since, err = Since(opts.Since, d.wire.date); err != nil {
 		return nil, err
 	}
+	meanwhile := opts.Meanwhile
 	return d.observe(ctx, func(stack *compose.Stack, snap *inspect.Snapshot) []inspect.Question {
-		return inspect.Ask(stack, snap, inspect.Means{Probe: d.helpers.available()})
+		questions := inspect.Ask(stack, snap, inspect.Means{Probe: d.helpers.available()})
+		if meanwhile != nil && !slices.ContainsFunc(questions, aboutContainers) {
+			meanwhile(ctx, snap)
+			meanwhile = nil
+		}
+		return questions
 	}, stack)
+}
+
+// aboutContainers says whether a question is one about which containers there are.
+func aboutContainers(q inspect.Question) bool {
+	return q.Kind == inspect.AskProject || q.Kind == inspect.AskContainer || q.Kind == inspect.AskNetwork
 }
 
 // observe asks and answers in turns until there is no question left.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/go-connections/nat"
 
 	"why502/inspect"
 )
@@ -29,7 +30,7 @@ func made(seen container.InspectResponse) inspect.Made {
 		Entrypoint:  settings(seen.Config.Entrypoint),
 		Command:     settings(seen.Config.Cmd),
 		Environment: variables(seen.Config.Env),
-		Ports:       bindings(seen.HostConfig),
+		Ports:       bindings(seen.HostConfig.PortBindings),
 		Mounts:      mounted(seen),
 	}
 	if files := labels[labelFiles]; files != "" {
@@ -60,8 +61,8 @@ func variables(env []string) map[string]string {
 	return all
 }
 
-func bindings(host *container.HostConfig) (all []inspect.Binding) {
-	for port, published := range host.PortBindings {
+func bindings(ports nat.PortMap) (all []inspect.Binding) {
+	for port, published := range ports {
 		for _, p := range published {
 			number, _ := strconv.Atoi(p.HostPort)
 			all = append(all, inspect.Binding{HostIP: clean(p.HostIP), Published: number, Target: port.Int(), Protocol: clean(port.Proto())})

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -204,7 +205,7 @@ func (e *engine) pick(servers []candidate, host string) {
 	}
 	e.way.Server = chosen.server
 	e.scope = e.serverScope()
-	e.step(StepServer, chosen.server.Place, "server %s (%s)", strings.Join(chosen.server.Names, " "), how).Lost = lost
+	e.step(StepServer, chosen.server.Place, "server %s (%s)", cmp.Or(strings.Join(chosen.server.Names, " "), "_"), how).Lost = lost
 }
 
 // byName finds the server that has a name, and how: -1 where none has. A server that is alone has no
