@@ -467,12 +467,16 @@ func (p *play) compare(asked map[string]string) {
 	if p.works {
 		noErrors(p.t, doc)
 	}
-	foreseen := p.works || slices.ContainsFunc(p.static.Findings, func(f finding) bool { return f.Severity == "error" || f.Rule == p.rule })
+	foreseen := p.errs(p.static)
 	for address, status := range asked {
 		p.predicts("with the daemon", doc, address, status)
 		if foreseen {
 			p.predicts("from the files", p.static, address, status)
 		}
+	}
+	for address, status := range asked {
+		p.traces(doc, address, status)
+		break // sending one is enough
 	}
 	p.loads()
 	for _, request := range beyondReading(p.daemon.requests(), true) {
@@ -482,6 +486,28 @@ func (p *play) compare(asked map[string]string) {
 	p.why502("--probe=off")
 	for _, request := range beyondReading(p.daemon.requests()[before:], false) {
 		p.t.Errorf("with --probe=off the daemon was asked to %s", request)
+	}
+}
+
+// traces follows one of the requests that were asked, and sends it: it gets the same answer, and what is wrong
+// on its route is what the diagnosis says of that.
+func (p *play) traces(whole document, address, status string) {
+	to, _ := url.Parse(address)
+	service, target := p.publisher(to)
+	port := to.Port()
+	if published := p.inspect(service).NetworkSettings.Ports[strconv.Itoa(target)+"/tcp"]; len(published) > 0 {
+		port = published[0].HostPort
+	}
+	got := p.why502("trace", "http://"+net.JoinHostPort(to.Hostname(), port)+to.RequestURI(), "-H", "Host: "+to.Host, "--format=json")
+	if got.code == exitError {
+		untraceable(p.t, address, got.stderr)
+		return
+	}
+	traced := decodeTrace(p.t, got)
+	agrees(p.t, whole, traced)
+	answer := traced.Trace.Answer
+	if _, err := strconv.Atoi(status); err == nil && answer.Status != status || err != nil && answer.Error == "" && answer.Status != status {
+		p.t.Errorf("trace: %s answers %s, not %q (%s)", address, status, answer.Status, answer.Error)
 	}
 }
 
@@ -535,12 +561,12 @@ func (p *play) predicts(how string, doc document, address, status string) {
 }
 
 // foresees says whether a route's verdict fits an answer.
-func (p *play) foresees(doc document, r route, status string) bool {
+func (s scenario) foresees(doc document, r route, status string) bool {
 	if r.Verdict == "at-risk" && doc.Live.State == "off" {
 		return true
 	}
 	broken := r.Verdict == "broken" || r.Verdict == "likely-broken"
-	if broken && r.Status == "" && !p.works {
+	if broken && r.Status == "" && !s.works {
 		return true // something else than the upstream answers
 	}
 	return !(broken && r.Status != "" && r.Status != status) && broken == slices.Contains(failures, status)

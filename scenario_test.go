@@ -88,9 +88,10 @@ type place struct {
 
 type finding struct {
 	place
-	Rule, Severity, Message, Status, Proxy string
-	Related                                []place
-	Fix                                    struct {
+	Rule, Hop, Severity, Message, Status, Proxy string
+	Routes                                      []string
+	Related                                     []place
+	Fix                                         struct {
 		Edits []place
 	}
 }

@@ -135,7 +135,7 @@ func parseURL(text string) (asked inspect.Asked, err error) {
 		return asked, wrong("write %20 for a blank", "cannot trace %q: a URL has neither blanks nor control characters", text)
 	}
 	if strings.Contains(authority, "@") {
-		return asked, wrong("give credentials with -H 'Authorization: …'", "cannot trace a URL with a user in it")
+		return asked, wrong("leave the user out, and give its header with -H", "cannot trace a URL with a user in it")
 	}
 	asked.Host, asked.Port, err = hostAndPort(authority, asked.Scheme)
 	if err != nil {
