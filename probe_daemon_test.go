@@ -64,6 +64,7 @@ type runningProject struct {
 	project string
 	edge    string // id of the proxy's container
 	daemon  *recorder
+	before  []string // what the engine had when the project ran
 }
 
 // runningYAML has a proxy with what a helper must have nothing of: from Compose, and from its image. The
@@ -110,8 +111,36 @@ func startProject(t *testing.T) *runningProject {
 	if err := os.Remove(filepath.Join(s.dir, "gone")); err != nil {
 		t.Fatal(err)
 	}
-	s.daemon = record(t, endpoint)
+	s.daemon, s.before = record(t, endpoint), s.things()
 	return s
+}
+
+// things are the containers, images, networks and volumes that the engine has, without those of other projects:
+// other tests are at work.
+func (s *runningProject) things() (all []string) {
+	s.t.Helper()
+	for _, sort := range [][]string{{"ps", "-a", "--no-trunc"}, {"image", "ls", "-a", "--no-trunc"}, {"network", "ls", "--no-trunc"}, {"volume", "ls"}} {
+		format := `{{.ID}} {{.Label "com.docker.compose.project"}}`
+		switch sort[0] {
+		case "image":
+			format = "{{.ID}}"
+		case "volume":
+			format = `{{.Name}} {{.Label "com.docker.compose.project"}}`
+		}
+		for line := range strings.Lines(s.docker(append(sort, "--format", format)...)) {
+			id, project, _ := strings.Cut(strings.TrimSpace(line), " ")
+			if project == "" || project == s.project {
+				all = append(all, sort[0]+" "+id)
+			}
+		}
+	}
+	return all
+}
+
+// more are the things that were not there before.
+func (s *runningProject) more() []string {
+	s.t.Helper()
+	return slices.DeleteFunc(s.things(), func(thing string) bool { return slices.Contains(s.before, thing) })
 }
 
 // docker gives what a docker command prints.
@@ -197,9 +226,9 @@ func (s *runningProject) helper() string {
 // clean checks that nothing is left, once the engine has carried out what it was told.
 func (s *runningProject) clean() {
 	s.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); len(s.helpers()) > 0; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); len(s.more()) > 0; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			s.t.Fatalf("left behind: %q", s.helpers())
+			s.t.Fatalf("left behind: %q", s.more())
 		}
 	}
 	if exists(filepath.Join(s.dir, "gone")) {
@@ -300,7 +329,7 @@ func (s *runningProject) killedEarly(program, waits string) {
 	defer func() { s.daemon = direct }()
 
 	created := make(chan bool, 1)
-	s.daemon = &recorder{host: s.before(direct.host, func(w http.ResponseWriter, r *http.Request) bool {
+	s.daemon = &recorder{host: s.standBefore(direct.host, func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPut {
 			io.Copy(io.Discard, r.Body)
 			created <- true
@@ -326,7 +355,7 @@ func (s *runningProject) killedEarly(program, waits string) {
 	if left := s.helpers(); len(left) != 1 {
 		s.t.Errorf("a helper that another run may be about to start was removed: %q", left)
 	}
-	s.daemon = &recorder{host: s.before(direct.host, nil, s.later)}
+	s.daemon = &recorder{host: s.standBefore(direct.host, nil, s.later)}
 	s.start(program, "--timeout=1m").end()
 	for deadline := time.Now().Add(30 * time.Second); len(s.helpers()) > 0; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -335,8 +364,8 @@ func (s *runningProject) killedEarly(program, waits string) {
 	}
 }
 
-// before stands before the daemon too: it answers some requests itself, and changes answers.
-func (s *runningProject) before(host string, answers func(http.ResponseWriter, *http.Request) bool, changes func(*http.Response) error) string {
+// standBefore stands before the daemon too: it answers some requests itself, and changes answers.
+func (s *runningProject) standBefore(host string, answers func(http.ResponseWriter, *http.Request) bool, changes func(*http.Response) error) string {
 	s.t.Helper()
 	at, err := url.Parse(host)
 	if err != nil {
