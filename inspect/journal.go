@@ -222,8 +222,7 @@ func moment(daemon, own time.Time) time.Time {
 
 // failed says whether a line is about a request, or a connection, that nginx could not serve.
 func failed(l errorlog.Line) bool {
-	entry, known := errorlog.Find(l.Kind)
-	return known && entry.Hop != "" && slices.Contains([]string{"error", "crit", "alert"}, l.Level)
+	return l.Entry().Hop != "" && slices.Contains([]string{"error", "crit", "alert"}, l.Level)
 }
 
 // attribute finds the routes that lines are about. Most of them say the same as another.

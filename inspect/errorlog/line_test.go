@@ -194,7 +194,7 @@ func TestKinds(t *testing.T) {
 			}
 		}
 	}
-	if e, ok := Find(Refused); !ok || e.Hop != "port" || len(Kinds()) != len(kinds) {
+	if e, ok := Find(Refused); !ok || e.Hop != "port" || len(Kinds()) != len(kinds)+len(scripts) {
 		t.Errorf("%+v", e)
 	}
 	if _, ok := Find("nonsense"); ok {
