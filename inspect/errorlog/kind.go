@@ -36,6 +36,21 @@ func Find(k Kind) (Entry, bool) {
 	return Entry{}, false
 }
 
+// maxExamples bounds how many of its stems an entry is shown with.
+const maxExamples = 3
+
+// Examples are how messages of this kind begin, some of many, as they are in a log; … stands for anything.
+func (e Entry) Examples() (all []string) {
+	for _, stem := range e.Stems[:min(len(e.Stems), maxExamples)] {
+		text := strings.ReplaceAll(stem, "*", "…") + "…"
+		if e.While != "" {
+			text += " while " + e.While
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
 // Entry is the entry that a line is of; the zero Entry: its message is not known.
 func (l Line) Entry() Entry {
 	table := kinds
