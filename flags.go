@@ -222,6 +222,9 @@ func replayAlone(set *pflag.FlagSet) error {
 // parseExplain reads the command line of explain.
 func (f *flags) parseExplain(set *pflag.FlagSet) (*request, error) {
 	what := set.Arg(1)
+	if set.NArg() > 2 && strings.Contains(strings.Join(set.Args(), " "), "[") {
+		return nil, wrong("put the line in quotes: why502 explain 'LINE'", "explain does not go with %q", set.Arg(2))
+	}
 	if what != "" && what != "-" && !strings.ContainsAny(what, " \t\n[") {
 		if err := alone(set, 2); err != nil {
 			return nil, err
@@ -230,7 +233,7 @@ func (f *flags) parseExplain(set *pflag.FlagSet) (*request, error) {
 		return &request{command: explainRule, rule: rule}, err
 	}
 	if set.NArg() > 2 {
-		return nil, wrong("put the line in quotes: why502 explain 'LINE'", "explain does not go with %q", set.Arg(2))
+		return nil, wrong("give one line, or lines on standard input", "explain does not go with %q", set.Arg(2))
 	}
 	r := &request{command: explainLines, project: f.project, color: f.color}
 	if what != "-" {

@@ -74,7 +74,7 @@ func (g *Log) Explain(stack *compose.Stack, r *Report) *Explanation {
 // message is what is known of a message without a project.
 func (m *remark) message(mask func(string) string) *Message {
 	all := &Message{
-		Text: bounded(mask(m.text())), Level: m.Level, Code: m.Code, Count: m.count, Entry: m.entry, Status: m.Status(), Server: mask(m.Server),
+		Text: bounded(mask(m.text())), Level: m.Level, Code: m.Code, Count: m.count, Entry: m.entry, Status: m.status, Server: mask(m.Server),
 		Upstream: mask(m.upstream()), Inside: mask(m.inside()), Causes: causesOf(m.entry),
 	}
 	for _, request := range m.requests() {

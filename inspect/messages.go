@@ -29,6 +29,7 @@ type Log struct {
 type remark struct {
 	errorlog.Line // the first
 	entry         errorlog.Entry
+	status        string
 	sender        string // what docker compose put before it
 	count         int
 	samples       []errorlog.Line // with different requests
@@ -72,6 +73,7 @@ func (g *Log) ReadOne(text string) {
 		l = errorlog.Line{Message: strings.ToValidUTF8(strings.TrimSpace(text[:min(len(text), maxPart)]), "")}
 	}
 	g.add(l, "")
+	g.all[0].Level = "" // which nobody said
 }
 
 func (g *Log) add(l errorlog.Line, sender string) {
@@ -89,7 +91,7 @@ func (g *Log) add(l errorlog.Line, sender string) {
 		if g.index == nil {
 			g.index = map[heading]*remark{}
 		}
-		m = &remark{Line: l, entry: entry, sender: sender}
+		m = &remark{Line: l, entry: entry, status: l.Status(), sender: sender}
 		g.index[key], g.all = m, append(g.all, m)
 	}
 	m.count++

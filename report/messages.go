@@ -93,13 +93,13 @@ func clientGets(status string) string {
 	case "":
 		return ""
 	case "no-start":
-		return "nothing: nginx does not start, or goes on with the configuration that it had"
+		return "gets nothing: nginx does not start, or goes on with the configuration that it had"
 	case "closed":
-		return "a connection that is closed"
+		return "has its connection closed"
 	case "499":
-		return "nothing: it has gone; the access log has 499"
+		return "is gone; the access log has 499"
 	}
-	return status
+	return "gets " + status
 }
 
 // whereabouts are the server, the requests, the upstream and the file that a message names.
@@ -185,11 +185,11 @@ func unexplained(project string, m *inspect.Message) string {
 // aboutLines says what was read, and what was not.
 func aboutLines(x *inspect.Explanation) (all []string) {
 	if n := x.Others + x.Visits; n > 0 {
-		text := fmt.Sprintf("%d of %s %s not in nginx's error log", n, count(x.Lines, "line"), isAre(n))
+		text := fmt.Sprintf("%d of %s %s not of nginx's error log", n, count(x.Lines, "line"), isAre(n))
 		if x.Visits > 0 {
-			text += fmt.Sprintf("; %d of them %s in its access log", x.Visits, isAre(x.Visits))
+			text += fmt.Sprintf(" (%d of its access log)", x.Visits)
 		}
-		all = append(all, text)
+		all = append(all, text+", and passed over")
 	}
 	if x.Left > 0 {
 		all = append(all, count(x.Left, "line")+" more with other messages left out: there are too many different ones")

@@ -84,7 +84,7 @@ var kinds = []Entry{
 		Says: "the upstream hung up when nginx began with TLS", Do: "pass with http:// if it speaks no TLS; else proxy_ssl_server_name on;"},
 	{Kind: UpgradedEnded, Stems: []string{"upstream timed out", "upstream prematurely closed connection", "recv() failed", "send() failed", "client timed out"}, While: "proxying upgraded connection", Causes: "F7",
 		Says: "a websocket was idle longer than proxy_read_timeout, or one side left", Do: "raise proxy_read_timeout, or let the app send pings"},
-	{Kind: ReadTimedOut, Stems: []string{"upstream timed out"}, While: readingHeader, Hop: "response", Causes: "G2 D15 D14 D16", Status: "504",
+	{Kind: ReadTimedOut, Stems: []string{"upstream timed out"}, While: readingHeader, Hop: "response", Causes: "G2 D15 D16", Status: "504",
 		Says: "the upstream took the request and did not answer in time", Do: "raise proxy_read_timeout, or make the app answer sooner"},
 	{Kind: SendTimedOut, Stems: []string{"upstream timed out"}, While: "sending request", Hop: "response", Causes: "G4", Status: "504",
 		Says: "the upstream did not take the request in time", Do: "raise proxy_send_timeout, or give the app more workers"},

@@ -211,7 +211,9 @@ func (l *Line) fields(text string) {
 	var upstream string
 	text, cut := field(text, `, upstream: "`, &upstream, `", host: "`, `", bytes `, `"`)
 	l.Upstream = readUpstream(upstream)
-	l.Cut = cut
+	if l.Cut = cut; cut && l.Upstream.URI == "" {
+		l.Upstream = Upstream{} // its port may be the beginning of another
+	}
 	text, _ = field(text, `, host: "`, &l.Host, `", referrer: "`, `"`)
 	field(text, `, referrer: "`, &l.Referrer, `"`)
 }
