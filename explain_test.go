@@ -69,8 +69,8 @@ func TestExplainInProject(t *testing.T) {
 		"nothing that explains it": {logged + `upstream sent too big header while reading response header from upstream, client: 10.0.0.9, server: blog, request: "GET / HTTP/1.1", upstream: "http://172.18.0.3:8000/"`, sites,
 			[]string{"nothing in the files of", "edge:80 blog/ -> api:8000", "response-header-too-big: "}, "[upstream"},
 		"with what docker compose puts before it": {"edge-1  | 2026-11-22T12:01:03.9Z " + hostNotFound, broken, []string{"[upstream-host-unknown]"}, "causes"},
-		"without its beginning": {"connect() failed (111: Connection refused) while connecting to upstream", sites, []string{"nothing listens on that port"}, "error: connect"},
-		"cut in the request":    {fmt.Sprintf(refusedAt, "shop", "/admin/x", 8081)[:190], sites, []string{"edge:80 shop/admin/ -> api:8081", "[upstream-published-port]"}, ""},
+		"without its beginning":                   {"connect() failed (111: Connection refused) while connecting to upstream", sites, []string{"nothing listens on that port"}, "error: connect"},
+		"cut in the request":                      {fmt.Sprintf(refusedAt, "shop", "/admin/x", 8081)[:190], sites, []string{"edge:80 shop/admin/ -> api:8081", "[upstream-published-port]"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := why502(t, nil, "explain", "-f", test.file, test.line)
