@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -110,12 +111,15 @@ func TestExplainStdin(t *testing.T) {
 		code  int
 		wants []string
 	}{
-		"equal lines":       {line + "\n" + visitLine + "\n" + other + "\r\n\n" + line, exitOK, []string{"GET /, GET /other", "lines   3", "1 of 4 lines is not of nginx's error log (1 of its access log)"}},
-		"in their order":    {line + "\n" + hostNotFound + "\nnginx: configuration file /etc/nginx/nginx.conf test failed\n", exitOK, []string{"connect() failed", "host not found", "nginx -t refuses"}},
-		"with one unknown":  {line + "\n" + logged + "a message of another module (7: x)\n", exitFound, []string{"no nginx message that is known here; its level is error, and the number of the error is 7"}},
-		"no line of nginx":  {visitLine + "\nListening on 0.0.0.0:8000\n", exitFound, []string{"2 of 2 lines are not of nginx's error log (1 of its access log), and passed over"}},
-		"too many messages": {manyMessages(), exitFound, []string{"lines more with other messages left out"}},
-		"a very long line":  {line + strings.Repeat("x", 1<<20) + "\n" + hostNotFound, exitOK, []string{"connect() failed", "host not found"}},
+		"equal lines":    {line + "\n" + visitLine + "\n" + other + "\r\n\n" + line, exitOK, []string{"GET /, GET /other", "lines   3", "1 of 4 lines is not of nginx's error log (1 of its access log)"}},
+		"in their order": {line + "\n" + hostNotFound + "\nnginx: configuration file /etc/nginx/nginx.conf test failed\n", exitOK, []string{"connect() failed", "host not found", "nginx -t refuses"}},
+		"what is no fault, briefly": {"2026/11/22 12:01:03 [notice] 1#1: start worker process 7\n2026/11/22 12:01:03 [notice] 1#1: start worker process 8\n" + line, exitOK,
+			[]string{"notice: 2 × start worker process 7: nginx started a worker", "error: connect() failed"}},
+		"levels of other programs": {line + "\n[info] Server started\napi-1  | [error] cannot open x", exitOK, []string{"2 of 3 lines are not of nginx's error log"}},
+		"with one unknown":         {line + "\n" + logged + "a message of another module (7: x)\n", exitFound, []string{"no nginx message that is known here; its level is error, and the number of the error is 7"}},
+		"no line of nginx":         {visitLine + "\nListening on 0.0.0.0:8000\n", exitFound, []string{"2 of 2 lines are not of nginx's error log (1 of its access log), and passed over"}},
+		"too many messages":        {manyMessages(), exitFound, []string{"lines more with other messages left out"}},
+		"a very long line":         {line + strings.Repeat("x", 1<<20) + "\n" + hostNotFound, exitOK, []string{"connect() failed", "host not found"}},
 	} {
 		for _, args := range [][]string{{"explain"}, {"explain", "-"}} {
 			got := fed(t, test.stdin, args...)
@@ -137,6 +141,21 @@ func manyMessages() string {
 		fmt.Fprintf(&b, "%sservice%d could not be resolved (3: Host not found), client: 10.0.0.9, server: shop, request: \"GET / HTTP/1.1\"\n", logged, i)
 	}
 	return b.String()
+}
+
+// Someone who follows a log and interrupts that is not kept waiting for its end.
+func TestExplainInterrupted(t *testing.T) {
+	pipe, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stdout, stderr bytes.Buffer
+	if code := run(ctx, []string{"explain"}, nil, pipe, &stdout, &stderr); code != exitError || stderr.String() != "why502: error: interrupted\n" {
+		t.Errorf("%d, %s%s", code, &stdout, &stderr)
+	}
 }
 
 // A long log takes no more memory than a short one.

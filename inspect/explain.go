@@ -62,6 +62,10 @@ func (g *Log) Explain(stack *compose.Stack, r *Report) *Explanation {
 		e = newExplainer(stack, r)
 	}
 	for _, s := range g.all {
+		if e != nil && s.entry.Kind == "" && e.other(s.sender) {
+			x.Others += s.count
+			continue
+		}
 		m := s.message(mask)
 		if e != nil && m.Known() {
 			e.explain(m, s)
@@ -164,12 +168,24 @@ func (e *explainer) explain(m *Message, s *remark) {
 // replica is what Compose puts behind a service's name to name its containers.
 var replica = regexp.MustCompile(`[-_.]\d+$`)
 
+// isOf says whether docker compose puts a name before the lines of a service.
+func (e *explainer) isOf(sender string, svc *compose.Service) bool {
+	if sender == "" || sender == svc.ContainerName {
+		return sender != ""
+	}
+	name := replica.ReplaceAllString(sender, "")
+	return name == svc.Name || name == e.stack.Name+"-"+svc.Name || name == e.stack.Name+"_"+svc.Name
+}
+
+// other says whether a line comes from a service that does not run nginx.
+func (e *explainer) other(sender string) bool {
+	return slices.ContainsFunc(e.services, func(svc *compose.Service) bool { return e.nginx[svc.Name] == nil && e.isOf(sender, svc) })
+}
+
 // saidBy are the proxies that a line may come from: the one that docker compose names before it, else any.
 func (e *explainer) saidBy(sender string) (named []*compose.Proxy) {
-	name := replica.ReplaceAllString(sender, "")
 	for _, p := range e.stack.Proxies {
-		svc := p.Service
-		if sender != "" && slices.Contains([]string{svc.Name, e.stack.Name + "-" + svc.Name, e.stack.Name + "_" + svc.Name}, name) || sender != "" && sender == svc.ContainerName {
+		if e.isOf(sender, p.Service) {
 			named = append(named, p)
 		}
 	}

@@ -51,7 +51,7 @@ func (g *Log) Read(text string) {
 	if !ok {
 		l, ok = errorlog.ParseScript(text)
 	}
-	if ok {
+	if ok && !strange(l, text) {
 		g.add(l, errorlog.Sender(text))
 		return
 	}
@@ -62,12 +62,21 @@ func (g *Log) Read(text string) {
 	}
 }
 
+// strange says whether a line may well be another program's: it has a level as nginx has them, but nothing else.
+func strange(l errorlog.Line, text string) bool {
+	return l.Kind == "" && l.Time.IsZero() && l.PID == 0 && !strings.Contains(text, "nginx: [")
+}
+
 // ReadOne adds the only line that there is: it may lack its beginning, and is a message in any case.
 func (g *Log) ReadOne(text string) {
 	if g.Read(text); len(g.all) > 0 || g.Lines == 0 {
 		return
 	}
 	g.Visits, g.Others = 0, 0
+	if l, ok := errorlog.Parse(text); ok {
+		g.add(l, "")
+		return
+	}
 	l, ok := errorlog.Parse("[error] " + text)
 	if !ok || l.Kind == "" {
 		l = errorlog.Line{Message: strings.ToValidUTF8(strings.TrimSpace(text[:min(len(text), maxPart)]), "")}

@@ -33,9 +33,16 @@ type MessageFormat struct {
 // writeMessages prints what lines of a log mean for people, in the order of the log.
 func writeMessages(w io.Writer, x *inspect.Explanation, opts Options) error {
 	p := newPage(w, opts)
-	for _, m := range x.Messages {
-		p.message(x, m)
-		p.end()
+	for i, m := range x.Messages {
+		brief := benign(m) && len(x.Messages) > 1
+		if brief {
+			p.briefly(m)
+		} else {
+			p.message(x, m)
+		}
+		if last := i == len(x.Messages)-1; !brief || last || !benign(x.Messages[i+1]) {
+			p.end()
+		}
 	}
 	for _, line := range aboutLines(x) {
 		p.hang(plain, "", line)
@@ -43,13 +50,29 @@ func writeMessages(w io.Writer, x *inspect.Explanation, opts Options) error {
 	return p.w.Flush()
 }
 
+// benign says whether nothing follows from a message.
+func benign(m *inspect.Message) bool { return m.Known() && m.Entry.Hop == "" && m.Entry.Do == "" }
+
+// briefly writes a message that nothing follows from.
+func (p *page) briefly(m *inspect.Message) {
+	text := m.Text + ": " + m.Entry.Says
+	if m.Count > 1 {
+		text = fmt.Sprintf("%d × %s", m.Count, text)
+	}
+	p.hang(levelStyle(m.Level), levelText(m), text)
+}
+
+// levelText is a message's level, as it stands before it.
+func levelText(m *inspect.Message) string {
+	if m.Level == "" {
+		return ""
+	}
+	return m.Level + ": "
+}
+
 // message writes one message: what it means, then what it is about in the project.
 func (p *page) message(x *inspect.Explanation, m *inspect.Message) {
-	level := m.Level
-	if level != "" {
-		level += ": "
-	}
-	p.hang(levelStyle(m.Level), level, m.Text)
+	p.hang(levelStyle(m.Level), levelText(m), m.Text)
 	p.entry("means", meaning(m))
 	if m.Entry.Hop != "" {
 		p.entry("hop", m.Entry.Hop)
