@@ -162,7 +162,9 @@ func (e *explainer) explain(m *Message, s *remark) {
 	} else {
 		m.Findings = e.ofProxies(m, s, proxies)
 	}
-	slices.SortStableFunc(m.Findings, func(a, b *Finding) int { return cmp.Compare(a.Rule.likely(m.Entry), b.Rule.likely(m.Entry)) })
+	slices.SortStableFunc(m.Findings, func(a, b *Finding) int {
+		return cmp.Or(cmp.Compare(boolInt(a.Severity == Note), boolInt(b.Severity == Note)), cmp.Compare(a.Rule.likely(m.Entry), b.Rule.likely(m.Entry)))
+	})
 }
 
 // replica is what Compose puts behind a service's name to name its containers.

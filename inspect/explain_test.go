@@ -76,8 +76,7 @@ func TestExplainMasks(t *testing.T) {
 	}
 }
 
-// Each rule is joined to the lines that show it by causes: one that no kind of message has may be right, but a
-// kind whose causes no rule has is a slip, or has no rule of its own.
+// A rule's page has the lines of the log that its fault leads to.
 func TestLogLines(t *testing.T) {
 	for id, want := range map[string]string{
 		"resolver-missing": "no resolver defined to resolve …", "upstream-timeout": "upstream timed out… while reading response header from upstream",

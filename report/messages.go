@@ -185,7 +185,12 @@ func (p *page) inProject(project string, m *inspect.Message) {
 			break
 		}
 		p.headline(f)
-		p.remedyAndPlace(f)
+		if f.Severity > inspect.Note {
+			p.remedyAndPlace(f)
+		} else {
+			p.at(f)
+			p.remedy(f.Fix)
+		}
 	}
 }
 

@@ -267,7 +267,7 @@ var scripts = []Entry{
 		Says: "the scripts of the entry point are not there, so that no template is filled in", Do: "mount nothing over /docker-entrypoint.d"},
 	{Kind: "script-ignored", Stems: []string{"Ignoring "}, Hop: "config", Causes: "H6",
 		Says: "a script of the entry point is not run: it is not executable, or its name does not end in .sh or .envsh", Do: "chmod +x, and name it NAME.sh"},
-	{Kind: "listen-not-edited", Stems: []string{"info: can not modify ", "info: * differs from the packaged version", "info: * is not a file or does not exist", "info: ipv6 not available", "info: IPv6 listen already enabled", "error: "}, Causes: "H6",
+	{Kind: "listen-not-edited", Stems: []string{"info: can not modify ", "info: * differs from the packaged version", "info: * is not a file or does not exist", "info: ipv6 not available", "info: IPv6 listen already enabled"}, Causes: "H6",
 		Says: "the image adds listen [::]:80 to its own default.conf alone, and here it did not"},
 	{Kind: "scripts-run", Stems: []string{"/docker-entrypoint.d/ is not empty", "Looking for shell scripts", "Launching ", "Sourcing ", "Configuration complete", "info: "},
 		Says: "the entry point of the image prepares the start of nginx"},
