@@ -81,7 +81,7 @@ func (c *Case) raise(f *Finding, directive string, to int, whole string) *Findin
 }
 
 var upstreamTimeout = &Rule{
-	ID: "upstream-timeout", Hop: HopResponse, Scope: OfRoute, Severity: Error, Causes: "G2 G3",
+	ID: "upstream-timeout", Hop: HopResponse, Scope: OfRoute, Severity: Error, Causes: "G2 G3 G4",
 	Title: "the upstream does not answer in time",
 	Why: `nginx waits for a connection proxy_connect_timeout, and then for the answer proxy_read_timeout, 60 seconds each
 unless told otherwise: "upstream timed out (110: Connection timed out)", and 504. What takes longer on purpose needs a
