@@ -165,6 +165,32 @@ func (e *explainer) explain(m *Message, s *remark) {
 	slices.SortStableFunc(m.Findings, func(a, b *Finding) int {
 		return cmp.Or(cmp.Compare(boolInt(a.Severity == Note), boolInt(b.Severity == Note)), cmp.Compare(a.Rule.likely(m.Entry), b.Rule.likely(m.Entry)))
 	})
+	m.Findings = m.Findings[:min(len(m.Findings), maxWhys)]
+	for i, f := range m.Findings {
+		m.Findings[i] = f.among(m.Routes)
+	}
+}
+
+// maxWhys bounds the findings that explain one message.
+const maxWhys = 10
+
+// among is a finding with those of its routes alone that a message is about, if there are any. What there may be
+// thousands of is bounded, because many messages have the same finding: edits are all there or none.
+func (f *Finding) among(routes []RouteReport) *Finding {
+	own := *f
+	if len(routes) > 0 {
+		own.Routes = nil
+		for _, r := range routes {
+			if slices.Contains(f.Routes, r.ID) {
+				own.Routes = append(own.Routes, r.ID)
+			}
+		}
+	}
+	own.Routes = own.Routes[:min(len(own.Routes), maxRelated)]
+	if len(own.Fix.Edits) > maxRelated {
+		own.Fix.Edits = nil
+	}
+	return &own
 }
 
 // replica is what Compose puts behind a service's name to name its containers.
