@@ -24,6 +24,9 @@ Usage:
   why502 [flags] [DIRECTORY]   diagnose the project in DIRECTORY, or here
   why502 trace URL             follow one request, and send it
   why502 explain RULE          say more about a rule
+  why502 explain 'LINE'        say what a line of nginx's log means, and what of
+                               the project here it is about; without one, or
+                               with -, lines are read from standard input
   why502 rules                 list all rules
 
 Which project (as for docker compose):
@@ -72,13 +75,14 @@ Other:
 
 Exit status:
   0  no finding at or above --fail-on
-  1  findings at or above it
+  1  findings at or above it; of explain, a line that it does not know
   2  the project could not be checked
 
 Examples:
   why502                              in the directory of compose.yaml
   why502 --live off --format json ci  from the files in ci alone, for a program
   why502 --proxy edge -q              one proxy, a line per finding
+  docker compose logs edge | why502 explain
 `
 
 // command is what the program is asked to do.
@@ -88,6 +92,7 @@ const (
 	diagnose command = iota
 	traceRequest
 	explainRule
+	explainLines
 	listRules
 	showHelp
 	showVersion
@@ -102,6 +107,8 @@ const never = inspect.Error + 1
 type request struct {
 	command command
 	rule    *inspect.Rule // to explain
+	line    string        // to explain; empty: those of standard input
+	format  report.MessageFormat
 	project compose.Options
 	live    string // auto, off, require
 	probe   string // auto, off, require
@@ -193,7 +200,7 @@ func parse(args []string) (*request, error) {
 	}
 	switch set.Arg(0) {
 	case "explain":
-		return parseExplain(set)
+		return f.parseExplain(set)
 	case "rules":
 		return &request{command: listRules}, alone(set, 1)
 	case "probe":
@@ -259,16 +266,57 @@ func replayAlone(set *pflag.FlagSet, tracing bool) error {
 }
 
 // parseExplain reads the command line of explain.
-func parseExplain(set *pflag.FlagSet) (*request, error) {
-	const hint = "why502 explain RULE; why502 rules lists them"
-	if set.NArg() < 2 {
-		return nil, wrong(hint, "explain needs the name of a rule")
+func (f *flags) parseExplain(set *pflag.FlagSet) (*request, error) {
+	what := set.Arg(1)
+	if set.NArg() > 2 && strings.Contains(strings.Join(set.Args(), " "), "[") {
+		return nil, wrong("put the line in quotes: why502 explain 'LINE'", "explain does not go with %q", set.Arg(2))
 	}
-	if err := alone(set, 2); err != nil {
-		return nil, err
+	if what != "" && what != "-" && !strings.ContainsAny(what, " \t\n[") {
+		if err := alone(set, 2); err != nil {
+			return nil, err
+		}
+		rule, err := findRule(what)
+		return &request{command: explainRule, rule: rule}, err
 	}
-	rule, err := findRule(set.Arg(1))
-	return &request{command: explainRule, rule: rule}, err
+	if set.NArg() > 2 {
+		return nil, wrong("give one line, or lines on standard input", "explain does not go with %q", set.Arg(2))
+	}
+	r := &request{command: explainLines, project: f.project, color: f.color}
+	if what != "-" {
+		r.line = what
+	}
+	if slices.Contains(f.project.Files, "-") && r.line == "" {
+		return nil, wrong("name the Compose file, or give the line as an argument", "-f - and the lines to explain both come from standard input")
+	}
+	return r, f.checkExplain(set, r)
+}
+
+// checkExplain refuses the flags that say nothing about lines of a log, and finds the format.
+func (f *flags) checkExplain(set *pflag.FlagSet, r *request) (err error) {
+	if err := f.check(); err != nil {
+		return err
+	}
+	set.Visit(func(given *pflag.Flag) {
+		switch given.Name {
+		case "file", "project-name", "project-directory", "profile", "env-file", "proxy", "format", "color":
+		default:
+			err = wrong("lines are explained from the project's files alone", "explain does not go with --%s", given.Name)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	formats := report.MessageFormats()
+	if len(f.formats) == 0 {
+		r.format = formats[0]
+		return nil
+	}
+	i := slices.IndexFunc(formats, func(of report.MessageFormat) bool { return of.Name == f.formats[0] })
+	if len(f.formats) > 1 || i < 0 {
+		return wrong("--format json > FILE", "explain prints text or json, to standard output, and not %q", strings.Join(f.formats, ", "))
+	}
+	r.format = formats[i]
+	return nil
 }
 
 // alone refuses flags, and arguments beyond the first n: the commands take neither.

@@ -31,7 +31,7 @@ const version = "0.1.0"
 // The exit codes. They depend on what was found and on --fail-on, never on how it is printed.
 const (
 	exitOK    = 0 // no finding at or above --fail-on
-	exitFound = 1 // findings at or above it
+	exitFound = 1 // findings at or above it, or a line that cannot be explained
 	exitError = 2 // wrong use, a project that cannot be read or has no proxy, or a daemon or a probe that was required and did not answer
 )
 
@@ -83,6 +83,8 @@ func (p *program) run(ctx context.Context, args []string) (int, error) {
 		return exitOK, p.print(func(w io.Writer) error { return report.Explain(w, ask.rule) })
 	case traceRequest:
 		return p.trace(ctx, ask)
+	case explainLines:
+		return p.explain(ctx, ask)
 	case listRules:
 		return exitOK, p.print(func(w io.Writer) error { return report.RuleList(w, inspect.Rules()) })
 	case runProbe:

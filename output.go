@@ -132,10 +132,7 @@ func (p *program) write(r *inspect.Report, ask *request, record []byte) error {
 // render prints the report in memory.
 func (p *program) render(r *inspect.Report, o output, ask *request) ([]byte, error) {
 	opts := ask.style
-	opts.Color = ask.color == "always"
-	if ask.color == "auto" && o.file == "" {
-		opts.Color = p.wantsColor()
-	}
+	opts.Color = ask.color == "always" || ask.color == "auto" && o.file == "" && p.wantsColor()
 	var b bytes.Buffer
 	err := o.format.Write(&b, r, opts)
 	return b.Bytes(), err

@@ -450,7 +450,7 @@ func TestHelperReadBack(t *testing.T) {
 		"capabilities":   len(host.CapAdd) == 0 && slices.Equal(host.CapDrop, []string{"ALL"}) && !host.Privileged,
 		"new privileges": slices.Equal(host.SecurityOpt, []string{"no-new-privileges"}),
 		"limits":         host.Memory == 64<<20 && host.PidsLimit == 64,
-		"removal":        host.AutoRemove && host.RestartPolicy.Name == "no",
+		"removal":        host.AutoRemove && (host.RestartPolicy.Name == "no" || host.RestartPolicy.Name == ""),
 		"log":            host.LogConfig.Type == "none",
 		"user":           config.User == "65534:65534" && config.WorkingDir == "/" && len(host.GroupAdd) == 0,
 		"health check":   slices.Equal(config.Healthcheck.Test, []string{"NONE"}),

@@ -79,7 +79,7 @@ func TestRulesAreWritten(t *testing.T) {
 		}
 		seen[rule.ID], last = true, rule.Hop
 		for name, text := range map[string]string{
-			"ID": rule.ID, "Title": rule.Title, "Why": rule.Why, "Bad": rule.Bad, "Good": rule.Good, "Fix": rule.Fix,
+			"ID": rule.ID, "Causes": rule.Causes, "Title": rule.Title, "Why": rule.Why, "Bad": rule.Bad, "Good": rule.Good, "Fix": rule.Fix,
 		} {
 			if strings.TrimSpace(text) == "" || strings.TrimSpace(text) != text {
 				t.Errorf("%s: %s is %q: empty, or with blanks around", rule.ID, name, text)

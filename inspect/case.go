@@ -38,10 +38,12 @@ type Backend struct {
 
 // backends are what a route's target leads to: itself, or each server of its group.
 func (f *facts) backends(r *compose.Route) []Backend {
-	if _, known := f.led[r]; !known {
-		f.led[r] = f.leadsTo(r)
+	led, known := f.led[r]
+	if !known {
+		led = f.leadsTo(r)
+		f.led[r] = led
 	}
-	return f.led[r]
+	return led
 }
 
 func (f *facts) leadsTo(r *compose.Route) (all []Backend) {

@@ -222,8 +222,7 @@ func moment(daemon, own time.Time) time.Time {
 
 // failed says whether a line is about a request, or a connection, that nginx could not serve.
 func failed(l errorlog.Line) bool {
-	entry, known := errorlog.Find(l.Kind)
-	return known && entry.Hop != "" && slices.Contains([]string{"error", "crit", "alert"}, l.Level)
+	return l.Entry().Hop != "" && slices.Contains([]string{"error", "crit", "alert"}, l.Level)
 }
 
 // attribute finds the routes that lines are about. Most of them say the same as another.
@@ -353,10 +352,7 @@ func (f *facts) addresses(svc *compose.Service) (all []string) {
 
 // text is a failure in a few words, without what differs from request to request.
 func (e *failure) text() string {
-	text := e.Message
-	if len(text) > maxSaying {
-		text = strings.ToValidUTF8(text[:maxSaying], "") + "…"
-	}
+	text := bounded(e.Message)
 	if e.While != "" {
 		text += " while " + e.While
 	}
@@ -368,6 +364,14 @@ func (e *failure) text() string {
 
 // maxSaying bounds what is shown of one line of a log, in bytes.
 const maxSaying = 300
+
+// bounded is a line of a log as it is shown.
+func bounded(text string) string {
+	if len(text) > maxSaying {
+		return strings.ToValidUTF8(text[:maxSaying], "") + "…"
+	}
+	return text
+}
 
 // countedText says how often failures of one text were seen, when, and which request met them:
 // "14 × connect() failed …, 172.18.0.3:8000 (GET /), from 12:01:03 to 12:04:00 UTC".
@@ -391,11 +395,13 @@ func countedText(all []*failure) string {
 }
 
 // asked is the method and path of a failure's request; empty: it is about none.
-func (e *failure) asked() string {
-	if e.Method == "" {
+func (e *failure) asked() string { return asked(e.Line) }
+
+func asked(l errorlog.Line) string {
+	if l.Method == "" {
 		return ""
 	}
-	return e.Method + " " + requestPath(e.URI)
+	return l.Method + " " + requestPath(l.URI)
 }
 
 // clock is a time of day, in UTC.

@@ -9,7 +9,7 @@ import (
 )
 
 var upstreamGeneratedName = &Rule{
-	ID: "upstream-generated-name", Hop: HopName, Scope: OfRoute, Severity: Warning,
+	ID: "upstream-generated-name", Hop: HopName, Scope: OfRoute, Severity: Warning, Causes: "A5",
 	Title: "the pass names a container as Compose calls it, not the service",
 	Why: `Compose calls a container PROJECT-SERVICE-1, older versions PROJECT_SERVICE_1. The project is the folder's name,
 or what -p says, so that the name is another one in another clone or with another Compose: "host not found in
@@ -63,7 +63,7 @@ func (c *Case) generatedFrom(host string) (svc *compose.Service) {
 }
 
 var upstreamIsHostAddress = &Rule{
-	ID: "upstream-is-host-address", Hop: HopName, Scope: OfRoute, Severity: Error,
+	ID: "upstream-is-host-address", Hop: HopName, Scope: OfRoute, Severity: Error, Causes: "A2 B13",
 	Title: "the pass goes to the host, and back in by a published port",
 	Why: `172.17.0.1, the gateway of a network and 192.168.1.10 are the host. Such a pass needs the port to be published, on
 that address, through the host's firewall, for as long as the host keeps it. A port published on 127.0.0.1 is closed to
@@ -135,7 +135,7 @@ func (c *Case) ofHost(address netip.Addr) bool {
 }
 
 var upstreamIsContainerAddress = &Rule{
-	ID: "upstream-is-container-address", Hop: HopName, Scope: OfRoute, Severity: Warning,
+	ID: "upstream-is-container-address", Hop: HopName, Scope: OfRoute, Severity: Warning, Causes: "A3",
 	Title: "the pass has an address that no container keeps",
 	Why: `Docker gives a container the lowest address that is free when it starts. Unless ipv4_address pins it, another
 order of starts gives it another one, and nginx asks the wrong container or nobody: 502 or 504.`,

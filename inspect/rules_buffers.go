@@ -10,7 +10,7 @@ import (
 )
 
 var bufferSizesInvalid = &Rule{
-	ID: "buffer-sizes-invalid", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	ID: "buffer-sizes-invalid", Hop: HopConfig, Scope: OfProxy, Severity: Error, Causes: "G8",
 	Title: "the sizes of the proxy buffers contradict each other",
 	Why: `Who raises proxy_buffer_size alone raises what may be busy too, which is twice of it, and that has to fit
 into proxy_buffers without one of them: 8 of 4k where nothing else is said. nginx checks it when it has read

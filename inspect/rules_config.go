@@ -10,7 +10,7 @@ import (
 )
 
 var configMountMissing = &Rule{
-	ID: "config-mount-missing", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	ID: "config-mount-missing", Hop: HopConfig, Scope: OfProxy, Severity: Error, Causes: "H2",
 	Title: "a mounted configuration file is not there",
 	Why: `The bind mount's source does not exist, or is a directory where nginx reads a file. With the short
 syntax Docker makes a missing source as an empty directory, and the container does not start ("Are you
@@ -76,7 +76,7 @@ func (f *facts) userPath(host string) string {
 }
 
 var configWrongContext = &Rule{
-	ID: "config-wrong-context", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	ID: "config-wrong-context", Hop: HopConfig, Scope: OfProxy, Severity: Error, Causes: "H4",
 	Title: "a directive stands in a block that does not allow it",
 	Why: `Often a whole nginx.conf, with its own "events" and "http", is mounted into conf.d, which is included
 inside http already; or a file with only a "server" is mounted as nginx.conf.`,
@@ -118,7 +118,7 @@ func (c *Case) remount(f *Finding, target string) {
 }
 
 var configIncludeMissing = &Rule{
-	ID: "config-include-missing", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	ID: "config-include-missing", Hop: HopConfig, Scope: OfProxy, Severity: Error, Causes: "H18",
 	Title: "an included file is not there",
 	Why: `An include of one file stops nginx where it does not find it; only a pattern with * may match nothing. The
 path is that in the container: what is beside the configuration on the host is there only if it is mounted too.`,
@@ -155,7 +155,7 @@ path is that in the container: what is beside the configuration on the host is t
 }
 
 var configSyntax = &Rule{
-	ID: "config-syntax", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	ID: "config-syntax", Hop: HopConfig, Scope: OfProxy, Severity: Error, Causes: "H19",
 	Title: "nginx cannot parse its configuration",
 	Why: `One fault anywhere in the files that nginx loads keeps it from starting; a running nginx refuses the
 reload and keeps the old configuration.`,
@@ -216,7 +216,7 @@ func (c *Case) faultFinding(fault proxy.Fault) *Finding {
 }
 
 var upstreamGroupInvalid = &Rule{
-	ID: "upstream-group-invalid", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	ID: "upstream-group-invalid", Hop: HopConfig, Scope: OfProxy, Severity: Error, Causes: "A13",
 	Title: "an upstream group is not valid",
 	Why: `The servers of a group are host:port, without scheme and path; a group has at least one, its name is
 unique, and a pass names it without a port, because its servers have theirs.`,
@@ -265,7 +265,7 @@ func (c *Case) peerFinding(peer *proxy.Peer) *Finding {
 }
 
 var passURLInvalid = &Rule{
-	ID: "pass-url-invalid", Hop: HopConfig, Scope: OfRoute, Severity: Error,
+	ID: "pass-url-invalid", Hop: HopConfig, Scope: OfRoute, Severity: Error, Causes: "A14 I6",
 	Title: "a pass has a URL that nginx does not take",
 	Why: `proxy_pass wants a scheme, and no path where the location is a regular expression, has a name, or is an
 "if". Written out, nginx does not start; made of variables, without a scheme, each request gets a 500.`,
@@ -306,7 +306,7 @@ func locationText(r *compose.Route) string {
 }
 
 var certificateMissing = &Rule{
-	ID: "certificate-missing", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	ID: "certificate-missing", Hop: HopConfig, Scope: OfProxy, Severity: Error, Causes: "H15",
 	Title: "a certificate that nginx loads is not there",
 	Why: `nginx loads certificates and keys when it starts, for all of its servers, and ends without one: "cannot load
 certificate". With certificates that are made on the machine, it is the first start that fails: nginx has to answer
@@ -354,7 +354,7 @@ func (c *Case) absent() (first compose.Absent, proven, ok bool) {
 }
 
 var configUnreadable = &Rule{
-	ID: "config-unreadable", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	ID: "config-unreadable", Hop: HopConfig, Scope: OfProxy, Severity: Error, Causes: "H13 H14",
 	Title: "nginx may not read its configuration",
 	Why: `A bind mount has the owner and mode of the host's file. Started as another user than root (user:, USER, the
 unprivileged image), or as root without its capability to read everything, nginx ends with "open() ... failed
@@ -441,7 +441,7 @@ func (c *Case) closedStatus(bad compose.Unreadable) Status {
 }
 
 var configNotLoaded = &Rule{
-	ID: "config-not-loaded", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	ID: "config-not-loaded", Hop: HopConfig, Scope: OfProxy, Severity: Error, Causes: "H1",
 	Title: "nginx does not load a mounted configuration file",
 	Why: `The stock nginx.conf includes /etc/nginx/conf.d/*.conf and nothing else: a file in sites-enabled, or one in
 conf.d that does not end in .conf, is never read, and nginx answers with its welcome page or a 404.`,

@@ -12,7 +12,7 @@ import (
 )
 
 var upstreamProfileDisabled = &Rule{
-	ID: "upstream-profile-disabled", Hop: HopContainer, Scope: OfRoute, Severity: Error,
+	ID: "upstream-profile-disabled", Hop: HopContainer, Scope: OfRoute, Severity: Error, Causes: "D1",
 	Title: "the upstream is switched off by a profile",
 	Why: `A service with profiles is not started unless one of them is active, so its name does not resolve: nginx
 does not start, or, where the name is looked up per request, answers 502.`,
@@ -42,7 +42,7 @@ func (c *Case) optional() Confidence {
 }
 
 var upstreamNotCreated = &Rule{
-	ID: "upstream-not-created", Hop: HopContainer, Scope: OfRoute, Severity: Error,
+	ID: "upstream-not-created", Hop: HopContainer, Scope: OfRoute, Severity: Error, Causes: "D1",
 	Title: "the upstream has no container",
 	Why:   `The service is scaled to none, or was never started beside the proxy, so its name does not resolve.`,
 	Bad:   `api: {image: ..., scale: 0}`,
@@ -87,7 +87,7 @@ func (c *Case) down() []*Container {
 }
 
 var upstreamOOMKilled = &Rule{
-	ID: "upstream-oom-killed", Hop: HopContainer, Scope: OfRoute, Severity: Error,
+	ID: "upstream-oom-killed", Hop: HopContainer, Scope: OfRoute, Severity: Error, Causes: "D4",
 	Title: "the upstream was killed for want of memory",
 	Why: `The kernel kills what exceeds the container's memory limit (exit code 137). Requests that were under way
 end in 502, "upstream prematurely closed connection".`,
@@ -163,7 +163,7 @@ func (c *Case) aboutMemory(f *Finding, box *Container, kills []Kill) *Finding {
 }
 
 var upstreamRestarting = &Rule{
-	ID: "upstream-restarting", Hop: HopContainer, Scope: OfRoute, Severity: Error,
+	ID: "upstream-restarting", Hop: HopContainer, Scope: OfRoute, Severity: Error, Causes: "D3",
 	Title: "the upstream keeps restarting",
 	Why:   `Its process ends soon after each start. Between the starts its name does not resolve and its port is closed.`,
 	Bad:   `Restarting (1) 4 seconds ago`,
@@ -190,7 +190,7 @@ var upstreamRestarting = &Rule{
 }
 
 var upstreamPaused = &Rule{
-	ID: "upstream-paused", Hop: HopContainer, Scope: OfRoute, Severity: Error,
+	ID: "upstream-paused", Hop: HopContainer, Scope: OfRoute, Severity: Error, Causes: "D15",
 	Title: "the upstream is paused",
 	Why:   `The kernel still accepts connections for a paused container, but nothing answers: after proxy_read_timeout, 504.`,
 	Bad:   `docker compose pause api`,
@@ -209,7 +209,7 @@ var upstreamPaused = &Rule{
 }
 
 var upstreamNotRunning = &Rule{
-	ID: "upstream-not-running", Hop: HopContainer, Scope: OfRoute, Severity: Error,
+	ID: "upstream-not-running", Hop: HopContainer, Scope: OfRoute, Severity: Error, Causes: "D2",
 	Title: "the upstream does not run",
 	Why: `Its container ended, or could not be started. Its name does not resolve any more; a running nginx keeps the
 old address, where nobody answers.`,
@@ -260,7 +260,7 @@ func (c *Case) stateFinding(status Status, box *Container, format string, args .
 }
 
 var upstreamStarting = &Rule{
-	ID: "upstream-starting", Hop: HopContainer, Scope: OfRoute, Severity: Warning,
+	ID: "upstream-starting", Hop: HopContainer, Scope: OfRoute, Severity: Warning, Causes: "D6",
 	Title: "the upstream is still starting",
 	Why:   `Its health check has not passed yet. Until the app listens, requests get 502.`,
 	Bad:   `depends_on: [api]`,
@@ -284,7 +284,7 @@ func (c *Case) booting(e end) bool {
 }
 
 var upstreamUnhealthy = &Rule{
-	ID: "upstream-unhealthy", Hop: HopContainer, Scope: OfRoute, Severity: Warning,
+	ID: "upstream-unhealthy", Hop: HopContainer, Scope: OfRoute, Severity: Warning, Causes: "D5",
 	Title: "the upstream's health check fails",
 	Why: `Docker goes on sending it traffic, and the check itself may be what is wrong: a curl that the image does not
 have, localhost that means ::1. Services that wait for service_healthy do not start.`,
@@ -319,7 +319,7 @@ func firstLine(s string) string {
 }
 
 var upstreamStartRace = &Rule{
-	ID: "upstream-start-race", Hop: HopContainer, Scope: OfRoute, Severity: Warning,
+	ID: "upstream-start-race", Hop: HopContainer, Scope: OfRoute, Severity: Warning, Causes: "D7",
 	Title: "nginx may start before its upstream has a name",
 	Why: `A name that is written out in a pass is resolved once, when nginx starts, and exists only once the
 upstream's container has started. Without depends_on Compose starts both at once: now and then nginx ends
@@ -350,7 +350,7 @@ with "host not found in upstream".`,
 }
 
 var dependsOnNotReady = &Rule{
-	ID: "depends-on-not-ready", Hop: HopContainer, Scope: OfRoute, Severity: Warning,
+	ID: "depends-on-not-ready", Hop: HopContainer, Scope: OfRoute, Severity: Warning, Causes: "D8",
 	Title: "the proxy waits until its upstream is started, not until it is ready",
 	Why: `depends_on without a condition waits until the container runs. The app in it may need a while before it listens,
 and until then nginx answers 502: "connect() failed (111: Connection refused)". With a health check in the upstream,

@@ -14,7 +14,7 @@ import (
 )
 
 var websocketUpgradeMissing = &Rule{
-	ID: "websocket-upgrade-missing", Hop: HopProtocol, Scope: OfRoute, Severity: Warning,
+	ID: "websocket-upgrade-missing", Hop: HopProtocol, Scope: OfRoute, Severity: Warning, Causes: "F7",
 	Title: "nginx does not pass on the request to become a websocket",
 	Why: `A websocket begins as a request with the headers Upgrade and Connection. They are meant for the next hop only, so
 that nginx drops them unless it is told to send them on, and before 1.29.7 it asks in HTTP/1.0, which has no
@@ -137,7 +137,7 @@ func (c *Case) setsHeaders() bool {
 }
 
 var hostHeaderRewritten = &Rule{
-	ID: "host-header-rewritten", Hop: HopProtocol, Scope: OfProxy, Severity: Note,
+	ID: "host-header-rewritten", Hop: HopProtocol, Scope: OfProxy, Severity: Note, Causes: "A7 I3",
 	Title: "the app is asked for a host that it may not answer to",
 	Why: `Where nothing sets the header Host, nginx sends the name in the pass, or that of the group. One proxy_set_header
 in a location makes nginx forget all those around it, Host among them; and a name with an underscore is no host name

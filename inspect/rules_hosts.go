@@ -12,7 +12,7 @@ const hostGateway = "host-gateway"
 var hostNames = []string{"host.docker.internal", "gateway.docker.internal"}
 
 var hostGatewayMissing = &Rule{
-	ID: "host-gateway-missing", Hop: HopName, Scope: OfRoute, Severity: Error,
+	ID: "host-gateway-missing", Hop: HopName, Scope: OfRoute, Severity: Error, Causes: "B9",
 	Title: "on Linux nothing has the name host.docker.internal by itself",
 	Why: `Docker Desktop answers host.docker.internal. An engine on Linux does not, unless extra_hosts puts it into the
 container's hosts file: "host not found in upstream". A value that is nearly host-gateway is no address, and the

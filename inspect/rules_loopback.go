@@ -15,7 +15,7 @@ import (
 )
 
 var upstreamListensOnLoopback = &Rule{
-	ID: "upstream-listens-on-loopback", Hop: HopPort, Scope: OfRoute, Severity: Error,
+	ID: "upstream-listens-on-loopback", Hop: HopPort, Scope: OfRoute, Severity: Error, Causes: "C4",
 	Title: "the upstream listens on the loopback of its own container only",
 	Why: `127.0.0.1 is another one in each container: what listens there answers curl in its own container and refuses
 everyone else's. "connect() failed (111: Connection refused)", and 502. Many servers listen there unless they are

@@ -15,7 +15,7 @@ import (
 const dockerDNS = "127.0.0.11"
 
 var resolverMissing = &Rule{
-	ID: "resolver-missing", Hop: HopName, Scope: OfRoute, Severity: Error,
+	ID: "resolver-missing", Hop: HopName, Scope: OfRoute, Severity: Error, Causes: "E1",
 	Title: "a pass by variable has no resolver",
 	Why: `A pass whose value has a variable in it is resolved when a request comes, and only by the servers that a
 "resolver" directive names. Without one: 502, "no resolver defined to resolve api".`,
@@ -59,7 +59,7 @@ func (c *Case) startsWithDirective(at proxy.Place, directive string) bool {
 }
 
 var upstreamIsLocalhost = &Rule{
-	ID: "upstream-is-localhost", Hop: HopName, Scope: OfRoute, Severity: Error,
+	ID: "upstream-is-localhost", Hop: HopName, Scope: OfRoute, Severity: Error, Causes: "A1",
 	Title: "localhost in a pass is the proxy's own container",
 	Why: `Each container has its own loopback: localhost and 127.0.0.1 are nginx itself, where nothing listens on the
 app's port. "connect() failed (111: Connection refused)".`,
@@ -147,7 +147,7 @@ func (c *Case) suggestService(f *Finding) *Finding {
 }
 
 var upstreamIsProxyItself = &Rule{
-	ID: "upstream-is-proxy-itself", Hop: HopName, Scope: OfRoute, Severity: Error,
+	ID: "upstream-is-proxy-itself", Hop: HopName, Scope: OfRoute, Severity: Error, Causes: "C7",
 	Title: "the pass leads back to the proxy itself",
 	Why: `The host is the proxy's own name and the port is one that the same server listens on: each request asks for
 itself again, until nginx runs out of connections. "1024 worker_connections are not enough", 502.`,
@@ -186,7 +186,7 @@ func (c *Case) onlyServerOn(port int) bool {
 }
 
 var resolverNotDocker = &Rule{
-	ID: "resolver-not-docker", Hop: HopName, Scope: OfRoute, Severity: Error,
+	ID: "resolver-not-docker", Hop: HopName, Scope: OfRoute, Severity: Error, Causes: "E2",
 	Title: "the resolver does not know the services of the project",
 	Why: `Names of services are known to Docker's DNS alone, 127.0.0.11. Any other resolver answers "3: Host not
 found", and the request gets a 502.`,
@@ -219,7 +219,7 @@ found", and the request gets a 502.`,
 func public(ip netip.Addr) bool { return ip.IsGlobalUnicast() && !ip.IsPrivate() }
 
 var upstreamNameAmbiguous = &Rule{
-	ID: "upstream-name-ambiguous", Hop: HopName, Scope: OfRoute, Severity: Warning,
+	ID: "upstream-name-ambiguous", Hop: HopName, Scope: OfRoute, Severity: Warning, Causes: "A10",
 	Title: "several services answer to the upstream's name",
 	Why: `When two different containers bear one name on one network, Docker's DNS gives both addresses in changing
 order: requests go now to one, now to the other. On networks that projects share, names like app, web or api
@@ -260,7 +260,7 @@ func (b bearer) who() string {
 }
 
 var upstreamHostUnknown = &Rule{
-	ID: "upstream-host-unknown", Hop: HopName, Scope: OfRoute, Severity: Error,
+	ID: "upstream-host-unknown", Hop: HopName, Scope: OfRoute, Severity: Error, Causes: "A4 A8 A9",
 	Title: "nothing on the proxy's networks has the upstream's name",
 	Why: `A name in a pass is a service, container name, alias or hostname on a network of the proxy. Written out, nginx
 does not start: "host not found in upstream"; looked up per request: 502, "could not be resolved (3: Host not found)".`,
@@ -311,7 +311,7 @@ func (c *Case) cannotKnow() bool {
 }
 
 var upstreamAddressMayGoStale = &Rule{
-	ID: "upstream-address-may-go-stale", Hop: HopName, Scope: OfProxy, Severity: Note,
+	ID: "upstream-address-may-go-stale", Hop: HopName, Scope: OfProxy, Severity: Note, Causes: "D9",
 	Title: "nginx keeps the address that an upstream had when nginx started",
 	Why: `A name that is written out in a pass is resolved once. When an upstream's container is made again (docker
 compose up after a change, a new image) it may get another address, and nginx goes on asking the old one

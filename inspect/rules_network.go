@@ -8,7 +8,7 @@ import (
 )
 
 var proxyHostNetwork = &Rule{
-	ID: "proxy-host-network", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
+	ID: "proxy-host-network", Hop: HopNetwork, Scope: OfRoute, Severity: Error, Causes: "B4",
 	Title: "the proxy uses the host's network, where no service has a name",
 	Why: `With network_mode: host the container has the host's resolv.conf. Docker's DNS, 127.0.0.11, exists only on
 Compose's own networks, so that names of services do not resolve.`,
@@ -35,7 +35,7 @@ api: {ports: ["127.0.0.1:8000:8000"]}   # and: proxy_pass http://127.0.0.1:8000;
 }
 
 var upstreamHostNetwork = &Rule{
-	ID: "upstream-host-network", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
+	ID: "upstream-host-network", Hop: HopNetwork, Scope: OfRoute, Severity: Error, Causes: "B5",
 	Title: "the upstream uses the host's network, where it has no name",
 	Why:   `A container with network_mode: host is on none of the project's networks, so that its service name does not resolve.`,
 	Bad:   `api: {network_mode: host}   # and: proxy_pass http://api:8000;`,
@@ -57,7 +57,7 @@ var upstreamHostNetwork = &Rule{
 }
 
 var upstreamNetworkModeService = &Rule{
-	ID: "upstream-network-mode-service", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
+	ID: "upstream-network-mode-service", Hop: HopNetwork, Scope: OfRoute, Severity: Error, Causes: "B6",
 	Title: "the upstream uses another service's network, and so its name",
 	Why:   `With network_mode: service:NAME a container has no network of its own: it is reached by the names of that service.`,
 	Bad:   `app: {network_mode: "service:vpn"}   # and: proxy_pass http://app:8000;`,
@@ -86,7 +86,7 @@ var upstreamNetworkModeService = &Rule{
 }
 
 var upstreamNetworkNone = &Rule{
-	ID: "upstream-network-none", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
+	ID: "upstream-network-none", Hop: HopNetwork, Scope: OfRoute, Severity: Error, Causes: "B7",
 	Title: "nginx or its upstream has no network at all",
 	Why:   `A container with network_mode: none has its loopback and nothing else: it neither finds others nor is found.`,
 	Bad:   `api: {network_mode: none}   # and: proxy_pass http://api:8000;`,
@@ -104,7 +104,7 @@ var upstreamNetworkNone = &Rule{
 }
 
 var defaultBridgeHasNoDNS = &Rule{
-	ID: "default-bridge-has-no-dns", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
+	ID: "default-bridge-has-no-dns", Hop: HopNetwork, Scope: OfRoute, Severity: Error, Causes: "B8",
 	Title: "nginx or its upstream is on Docker's default bridge, which has no DNS",
 	Why: `With network_mode: bridge a container is on none of the project's networks but on Docker's default one, where
 containers have no names: "host not found in upstream".`,
@@ -145,7 +145,7 @@ func (c *Case) leaveMode(f *Finding, svc *compose.Service) *Finding {
 }
 
 var networkMissing = &Rule{
-	ID: "network-missing", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
+	ID: "network-missing", Hop: HopNetwork, Scope: OfRoute, Severity: Error, Causes: "B3",
 	Title: "an external network does not exist",
 	Why:   `Compose makes its own networks, but not external ones: "network X declared as external, but could not be found".`,
 	Bad:   `networks: {web: {external: true}}   # and nobody made it`,
@@ -190,7 +190,7 @@ func (f *facts) missingNetwork(svc *compose.Service) string {
 }
 
 var upstreamNoSharedNetwork = &Rule{
-	ID: "upstream-no-shared-network", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
+	ID: "upstream-no-shared-network", Hop: HopNetwork, Scope: OfRoute, Severity: Error, Causes: "B1 B2",
 	Title: "nginx and its upstream share no network",
 	Why: `Containers resolve each other's names, and reach each other, only on a network that both are on. A service
 that lists networks leaves the default one.`,
@@ -261,7 +261,7 @@ func (c *Case) joinNetwork(f *Finding, own, svc *compose.Service) *Finding {
 }
 
 var networkInternalOnly = &Rule{
-	ID: "network-internal-only", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
+	ID: "network-internal-only", Hop: HopNetwork, Scope: OfRoute, Severity: Error, Causes: "B11",
 	Title: "the proxy publishes ports, but is on internal networks only",
 	Why: `An internal network has no way out and none in: Docker publishes no port of a container that is on no other.
 nginx runs and the upstreams answer it, but on the host nothing listens.`,
@@ -285,7 +285,7 @@ networks: {backend: {internal: true}, frontend: {}}`,
 }
 
 var networkBlocksTraffic = &Rule{
-	ID: "network-blocks-traffic", Hop: HopNetwork, Scope: OfRoute, Severity: Error,
+	ID: "network-blocks-traffic", Hop: HopNetwork, Scope: OfRoute, Severity: Error, Causes: "B12",
 	Title: "what nginx sends to its upstream does not arrive",
 	Why: `Both are on one network, and the upstream listens, but something between them drops or refuses the packets: a
 firewall in the upstream's container, one on the host that has flushed Docker's rules (firewalld, ufw, nftables), or

@@ -10,7 +10,7 @@ import (
 )
 
 var passPathSurprise = &Rule{
-	ID: "pass-path-surprise", Hop: HopProtocol, Scope: OfProxy, Severity: Note,
+	ID: "pass-path-surprise", Hop: HopProtocol, Scope: OfProxy, Severity: Note, Causes: "I1 I2",
 	Title: "the app is asked for another path than one would think",
 	Why: `What follows host and port in a pass, if only a slash, replaces what the location matched, letter by letter: of
 location /api and http://api/ the path /api/users becomes //users, of /api/ and http://api/v1 it becomes /v1users.

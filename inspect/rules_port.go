@@ -11,7 +11,7 @@ import (
 )
 
 var upstreamPublishedPort = &Rule{
-	ID: "upstream-published-port", Hop: HopPort, Scope: OfRoute, Severity: Error,
+	ID: "upstream-published-port", Hop: HopPort, Scope: OfRoute, Severity: Error, Causes: "C1",
 	Title: "the pass names the published port, not the one in the container",
 	Why: `In "ports" the left side is the host's. Containers reach each other on the right side, whatever is
 published. "connect() failed (111: Connection refused)".`,
@@ -42,7 +42,7 @@ published. "connect() failed (111: Connection refused)".`,
 }
 
 var upstreamAddressFamily = &Rule{
-	ID: "upstream-address-family", Hop: HopPort, Scope: OfRoute, Severity: Error,
+	ID: "upstream-address-family", Hop: HopPort, Scope: OfRoute, Severity: Error, Causes: "C5",
 	Title: "the upstream listens on IPv6 only, and has no address of it",
 	Why: `nginx accepts IPv6 alone at "listen [::]:80". On a network without IPv6 the name of the service gives an IPv4
 address, where nothing listens: "connect() failed (111: Connection refused)".`,
@@ -114,7 +114,7 @@ func (f *facts) sureOfIPv4(svc *compose.Service) Confidence {
 }
 
 var upstreamPortMismatch = &Rule{
-	ID: "upstream-port-mismatch", Hop: HopPort, Scope: OfRoute, Severity: Error,
+	ID: "upstream-port-mismatch", Hop: HopPort, Scope: OfRoute, Severity: Error, Causes: "C2 C3 C8 A12",
 	Title: "nothing says that the upstream listens on this port",
 	Why: `What the project says about the service's port differs from the pass: its environment, command, ports,
 expose, health check or image. A pass without a port means 80.`,
@@ -178,7 +178,7 @@ func reachablePorts(rows []Socket) (ports []int) {
 }
 
 var upstreamPortClosed = &Rule{
-	ID: "upstream-port-closed", Hop: HopPort, Scope: OfRoute, Severity: Error,
+	ID: "upstream-port-closed", Hop: HopPort, Scope: OfRoute, Severity: Error, Causes: "C2",
 	Title: "nothing listens on the upstream's port",
 	Why: `The container runs and is reached, but no process in it listens on the port that the pass names: "connect()
 failed (111: Connection refused)", and 502.`,
@@ -249,7 +249,7 @@ func (c *Case) othersAnswer() bool {
 }
 
 var upstreamServerDown = &Rule{
-	ID: "upstream-server-down", Hop: HopPort, Scope: OfRoute, Severity: Warning,
+	ID: "upstream-server-down", Hop: HopPort, Scope: OfRoute, Severity: Warning, Causes: "D11 D12",
 	Title: "one of several servers does not take connections",
 	Why: `nginx asks the servers of a group, and the addresses of a name, in turn. One that refuses is left out for
 fail_timeout, ten seconds, and then tried again: "upstream server temporarily disabled". The others bear its load, and

@@ -13,7 +13,7 @@ import (
 )
 
 var upstreamProtocolMismatch = &Rule{
-	ID: "upstream-protocol-mismatch", Hop: HopProtocol, Scope: OfRoute, Severity: Error,
+	ID: "upstream-protocol-mismatch", Hop: HopProtocol, Scope: OfRoute, Severity: Error, Causes: "F3 F4 F5 F6 I7",
 	Title: "the pass asks in a protocol that the upstream does not speak",
 	Why: `proxy_pass asks in HTTP, fastcgi_pass in FastCGI, uwsgi_pass in uwsgi, grpc_pass in HTTP/2. php-fpm speaks
 FastCGI alone, uwsgi --socket uwsgi alone. Who is asked in another one hangs up, "recv() failed (104: Connection
@@ -100,7 +100,7 @@ func (c *Case) passInstead(f *Finding, asked, spoken string) *Finding {
 }
 
 var upstreamSchemeMismatch = &Rule{
-	ID: "upstream-scheme-mismatch", Hop: HopProtocol, Scope: OfRoute, Severity: Error,
+	ID: "upstream-scheme-mismatch", Hop: HopProtocol, Scope: OfRoute, Severity: Error, Causes: "F1 F2",
 	Title: "https:// to a port without TLS, or http:// to one with it",
 	Why: `The scheme of a pass says whether nginx begins with TLS, whatever the port and the client's own connection. A
 server without TLS answers that in plain text: "SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::wrong
@@ -166,7 +166,7 @@ func (c *Case) schemeFix(f *Finding, p protocol) *Finding {
 }
 
 var fastcgiScriptMissing = &Rule{
-	ID: "fastcgi-script-missing", Hop: HopProtocol, Scope: OfRoute, Severity: Error,
+	ID: "fastcgi-script-missing", Hop: HopProtocol, Scope: OfRoute, Severity: Error, Causes: "F14",
 	Title: "the script that PHP is asked to run is not in its container",
 	Why: `nginx hands on the path of the script, and php-fpm opens it in its own container. Where the code is mounted at
 another path there, or not at all, it says "Primary script unknown", and the answer is 404 "File not found.".`,

@@ -12,7 +12,7 @@ import (
 )
 
 var proxyPortConflict = &Rule{
-	ID: "proxy-port-conflict", Hop: HopProxy, Scope: OfProxy, Severity: Error,
+	ID: "proxy-port-conflict", Hop: HopProxy, Scope: OfProxy, Severity: Error, Causes: "H17",
 	Title: "two services publish the same port of the host",
 	Why: `A port of the host, on one address, belongs to one container. The second one is made and never started: "Bind for
 0.0.0.0:80 failed: port is already allocated". Published without an address a port is taken on all of them.`,
@@ -116,7 +116,7 @@ func (c *Case) portTaken(own *compose.Service) *Finding {
 }
 
 var proxyNotRunning = &Rule{
-	ID: "proxy-not-running", Hop: HopProxy, Scope: OfProxy, Severity: Error,
+	ID: "proxy-not-running", Hop: HopProxy, Scope: OfProxy, Severity: Error, Causes: "D17",
 	Title: "the proxy does not run",
 	Why: `nginx ended, mostly because it refuses its configuration: the last [emerg] line of its log says why. With a
 restart policy it tries again and again, and clients see a refused connection now and then.`,
@@ -221,7 +221,7 @@ func cutLast(s, sep string) (before, after string, ok bool) {
 }
 
 var proxyPortNotListening = &Rule{
-	ID: "proxy-port-not-listening", Hop: HopProxy, Scope: OfProxy, Severity: Error,
+	ID: "proxy-port-not-listening", Hop: HopProxy, Scope: OfProxy, Severity: Error, Causes: "C6",
 	Title: "a published port leads to a port that nginx does not listen on",
 	Why: `The right side of "ports" is the port in the container. Where no server has a listen for it, connections
 are refused before nginx sees them: a browser says "connection refused" or "reset", not 502.`,

@@ -28,7 +28,7 @@ func asksDocker(r *proxy.Resolver) bool {
 }
 
 var resolverInvalid = &Rule{
-	ID: "resolver-invalid", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	ID: "resolver-invalid", Hop: HopConfig, Scope: OfProxy, Severity: Error, Causes: "E10",
 	Title: "a resolver names no server that nginx can ask",
 	Why: `nginx looks the addresses of a resolver up when it starts, and fills in no variables there: "host not found
 in resolver". One with parameters alone has no name servers at all.`,
@@ -97,7 +97,7 @@ func resolverFault(args []string) string {
 }
 
 var resolveParameterInvalid = &Rule{
-	ID: "resolve-parameter-invalid", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	ID: "resolve-parameter-invalid", Hop: HopConfig, Scope: OfProxy, Severity: Error, Causes: "E12",
 	Title: "resolve at a server of a group lacks what it needs",
 	Why: `"server api:8000 resolve" looks the name up again while nginx runs. Before nginx 1.27.3 only NGINX Plus knows it:
 "invalid parameter". The group needs a zone, "to be in shared memory", and a resolver: "no resolver defined to resolve
@@ -157,7 +157,7 @@ func (c *Case) runTimeFinding(g *proxy.Group, peer *proxy.Peer) *Finding {
 }
 
 var resolverIgnoresHostsFile = &Rule{
-	ID: "resolver-ignores-hosts-file", Hop: HopName, Scope: OfRoute, Severity: Error,
+	ID: "resolver-ignores-hosts-file", Hop: HopName, Scope: OfRoute, Severity: Error, Causes: "E4",
 	Title: "only the hosts file has the name, and the resolver never reads it",
 	Why: `A pass by variable asks the resolver alone. What extra_hosts puts into the hosts file is found by ping and curl
 in the container, and by a pass that is written out, but not by Docker's DNS: 502, "could not be resolved (3: Host
@@ -197,7 +197,7 @@ func maybeOutside(host string) bool {
 }
 
 var resolverMixed = &Rule{
-	ID: "resolver-mixed", Hop: HopName, Scope: OfProxy, Severity: Note,
+	ID: "resolver-mixed", Hop: HopName, Scope: OfProxy, Severity: Note, Causes: "E3",
 	Title: "several resolvers are asked in turn, and not all know the services",
 	Why: `nginx takes the addresses of a resolver in turn; the second is not what is asked when the first fails. One that
 does not know the services says so, and that request gets "3: Host not found" and 502; one that does not answer
@@ -226,7 +226,7 @@ costs seconds.`,
 }
 
 var resolverUnavailable = &Rule{
-	ID: "resolver-unavailable", Hop: HopName, Scope: OfRoute, Severity: Error,
+	ID: "resolver-unavailable", Hop: HopName, Scope: OfRoute, Severity: Error, Causes: "E6",
 	Title: "the resolver is Docker's DNS, which the proxy's network does not have",
 	Why: `127.0.0.11 answers only in containers on networks that were made, as Compose's are. With network_mode host,
 bridge or none nothing listens there: "send() failed (111: Connection refused) while resolving", and after
@@ -283,7 +283,7 @@ const (
 )
 
 var resolverCachesTooLong = &Rule{
-	ID: "resolver-caches-too-long", Hop: HopName, Scope: OfProxy, Severity: Note,
+	ID: "resolver-caches-too-long", Hop: HopName, Scope: OfProxy, Severity: Note, Causes: "E7",
 	Title: "nginx keeps what the resolver says for minutes",
 	Why: `Docker's DNS says of each answer that it holds for 600 seconds. So long nginx goes on asking the old address of an
 upstream whose container was made again, unless "valid" says a shorter time: 502, 504, or another service's answer.`,
@@ -331,7 +331,7 @@ func (c *Case) keepShortly(r *proxy.Resolver) Edit {
 }
 
 var resolverUnused = &Rule{
-	ID: "resolver-unused", Hop: HopName, Scope: OfProxy, Severity: Note,
+	ID: "resolver-unused", Hop: HopName, Scope: OfProxy, Severity: Note, Causes: "E9",
 	Title: "no pass asks the resolver",
 	Why: `A resolver is asked only for what is looked up while nginx runs: a pass with a variable in it, and a server of a
 group with resolve. Names that are written out are looked up once, by the system, when nginx starts, and a resolver

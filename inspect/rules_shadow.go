@@ -10,7 +10,7 @@ import (
 )
 
 var defaultConfShadows = &Rule{
-	ID: "default-conf-shadows", Hop: HopConfig, Scope: OfRoute, Severity: Error,
+	ID: "default-conf-shadows", Hop: HopConfig, Scope: OfRoute, Severity: Error, Causes: "H3",
 	Title: "the image's own site answers instead",
 	Why: `A file that is mounted beside the image's default.conf does not replace it. Both listen on port 80, and of servers
 that the Host header does not choose between the first answers: conf.d is read in the order of the names, and

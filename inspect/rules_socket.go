@@ -11,7 +11,7 @@ import (
 )
 
 var upstreamSocketNotShared = &Rule{
-	ID: "upstream-socket-not-shared", Hop: HopPort, Scope: OfRoute, Severity: Error,
+	ID: "upstream-socket-not-shared", Hop: HopPort, Scope: OfRoute, Severity: Error, Causes: "F13",
 	Title: "no other container can put the socket where nginx looks for it",
 	Why: `Each container has a file system of its own: a socket that the app makes is there for nginx only in a volume
 that both mount. "connect() to unix:/run/app.sock failed (2: No such file or directory)", and 502.`,

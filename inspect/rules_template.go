@@ -11,7 +11,7 @@ import (
 )
 
 var composeEatsVariable = &Rule{
-	ID: "compose-eats-variable", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	ID: "compose-eats-variable", Hop: HopConfig, Scope: OfProxy, Severity: Error, Causes: "H8",
 	Title: "nginx's variables in a Compose file are taken for Compose's own",
 	Why: `Compose fills in every $name of its files, also in "content" and "command". It knows no $host, warns that "the
 variable is not set", and leaves nothing of it: "invalid number of arguments", or headers without a value. Of
@@ -99,7 +99,7 @@ func (c *Case) doubled(uses []proxy.Use) (edits []Edit) {
 }
 
 var templateNotRendered = &Rule{
-	ID: "template-not-rendered", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	ID: "template-not-rendered", Hop: HopConfig, Scope: OfProxy, Severity: Error, Causes: "H6",
 	Title: "nginx reads a template that nothing has filled in",
 	Why: `nginx does not know the variables of the environment: "unknown ... variable". The image fills in only what lies in
 /etc/nginx/templates and ends in .template, and only when it starts nginx by its own entrypoint.`,
@@ -126,7 +126,7 @@ var templateNotRendered = &Rule{
 }
 
 var templateClobbersVariables = &Rule{
-	ID: "template-clobbers-variables", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	ID: "template-clobbers-variables", Hop: HopConfig, Scope: OfProxy, Severity: Error, Causes: "H7",
 	Title: "filling in a template takes nginx's own variables away",
 	Why: `Without a list envsubst fills in every variable, and $host, $uri and the like, which nginx has and the environment
 has not, become nothing: "invalid number of arguments", or headers without a value. And a shell empties the file
@@ -175,7 +175,7 @@ func (c *Case) lostFinding(file proxy.File) *Finding {
 }
 
 var templateVariableUnset = &Rule{
-	ID: "template-variable-unset", Hop: HopConfig, Scope: OfProxy, Severity: Error,
+	ID: "template-variable-unset", Hop: HopConfig, Scope: OfProxy, Severity: Error, Causes: "H5",
 	Title: "a template uses a variable that the container does not have",
 	Why: `Only variables of the container's environment are filled in: what stands in .env or in another service is not
 among them. The rest stays as it is, and nginx ends with "unknown ... variable". ${NAME:-default} is not understood.`,

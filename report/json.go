@@ -162,15 +162,25 @@ type uncheckedRow struct {
 
 // writeJSON prints the report for programs.
 func writeJSON(w io.Writer, r *inspect.Report, opts Options) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
+	return encode(w, documentOf(r, opts))
+}
+
+// encode writes a document.
+func encode(w io.Writer, doc any) error {
+	enc := json.NewEncoder(escaper{w})
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(documentOf(r, opts)); err != nil {
-		return err
+	return enc.Encode(doc)
+}
+
+// escaper writes a document, which its encoder gives it as a whole, with escapes.
+type escaper struct{ to io.Writer }
+
+func (e escaper) Write(doc []byte) (int, error) {
+	if _, err := e.to.Write(escapeJSON(doc)); err != nil {
+		return 0, err
 	}
-	_, err := w.Write(escapeJSON(b.Bytes()))
-	return err
+	return len(doc), nil
 }
 
 // escapeJSON writes what is not printable as \u escapes. The values stay the same, so that an

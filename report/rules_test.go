@@ -54,3 +54,15 @@ func TestRuleList(t *testing.T) {
 upstream-listens-on-loopback  the app listens on 127.0.0.1 only
 `)
 }
+
+// Prose is plain text in Markdown, whatever is in it; source text stands in a block that it cannot end.
+func TestRulePages(t *testing.T) {
+	rule := &inspect.Rule{ID: "a-rule", Hop: inspect.HopName, Severity: inspect.Warning, Title: "a <b> of *c*", Why: "one\ntwo\n\n[x](y) \x1b[31m", Bad: "x;\n```\n</y>\n", Fix: "set $x"}
+	var b strings.Builder
+	if err := RulePages(&b, []*inspect.Rule{rule}); err != nil {
+		t.Fatal(err)
+	}
+	_, got, _ := strings.Cut(b.String(), "## name\n")
+	same(t, got, "\n- [a-rule](#a-rule): a &lt;b&gt; of \\*c\\*\n\n### a-rule\n\nwarning: a &lt;b&gt; of \\*c\\*.\n\none two\n\n\\[x\\](y) \\\\x1b\\[31m\n"+
+		"\nWrong:\n\n````\nx;\n```\n</y>\n````\n\nFix: set \\$x\n")
+}

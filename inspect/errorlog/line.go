@@ -70,7 +70,7 @@ func Parse(text string) (l Line, ok bool) {
 		return Line{}, false
 	}
 	l.body(rest)
-	l.Kind = kindOf(l)
+	l.Kind = l.Entry().Kind
 	return l, true
 }
 
@@ -79,6 +79,29 @@ var (
 	service = regexp.MustCompile(`^[\w.-]{1,100} *\| `)
 	stamp   = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) `)
 )
+
+// script is how lines of the image's entry point and of its scripts begin.
+var script = regexp.MustCompile(`^(?:/docker-entrypoint\.sh|\d\d-[\w.-]{1,100}\.(?:env)?sh): `)
+
+// ParseScript reads a line that the official image's entry point writes before nginx runs, or the outcome of
+// nginx -t: of a Line they have but Kind and Message. ok is false for anything else.
+func ParseScript(text string) (l Line, ok bool) {
+	text = bare(text)
+	if begin := script.FindString(text); begin != "" {
+		l.Message = text[len(begin):]
+	} else if l.Message, ok = strings.CutPrefix(text, "nginx: "); !ok {
+		return Line{}, false
+	}
+	l.Kind = l.Entry().Kind
+	return l, l.Kind != ""
+}
+
+// Sender is what docker compose logs puts before a line: a container's name without its project's, or a
+// service's; empty: nothing.
+func Sender(text string) string {
+	text = colour.ReplaceAllString(strings.TrimSpace(text[:min(len(text), maxLine)]), "")
+	return strings.TrimRight(service.FindString(text), " |")
+}
 
 // bare is a line without colours, the service's name and Docker's time before it.
 func bare(text string) string {
@@ -188,7 +211,9 @@ func (l *Line) fields(text string) {
 	var upstream string
 	text, cut := field(text, `, upstream: "`, &upstream, `", host: "`, `", bytes `, `"`)
 	l.Upstream = readUpstream(upstream)
-	l.Cut = cut
+	if l.Cut = cut; cut && l.Upstream.URI == "" {
+		l.Upstream = Upstream{} // its port may be the beginning of another
+	}
 	text, _ = field(text, `, host: "`, &l.Host, `", referrer: "`, `"`)
 	field(text, `, referrer: "`, &l.Referrer, `"`)
 }

@@ -50,6 +50,8 @@ func TestParse(t *testing.T) {
 		"a subrequest": {begin + refused + request + `, subrequest: "/auth"` + tail, but(whole, func(l *Line) { l.Subrequest = "/auth" })},
 		"cut in the upstream": {begin + refused + request + `, upstream: "http://172.18.0.3:8000/x`,
 			but(whole, func(l *Line) { l.Upstream.URI, l.Host, l.Referrer, l.Cut = "/x", "", "", true })},
+		"cut in the port": {begin + refused + request + `, upstream: "http://172.18.0.3:80`,
+			but(whole, func(l *Line) { l.Upstream, l.Host, l.Referrer, l.Cut = Upstream{}, "", "", true })},
 		"cut in the request": {begin + refused + `, client: 10.0.0.9, server: shop.example, request: "GET /api/x`,
 			but(whole, func(l *Line) {
 				l.Request, l.URI, l.Upstream, l.Host, l.Referrer, l.Cut = "", "/api/x", Upstream{}, "", "", true
@@ -194,7 +196,7 @@ func TestKinds(t *testing.T) {
 			}
 		}
 	}
-	if e, ok := Find(Refused); !ok || e.Hop != "port" || len(Kinds()) != len(kinds) {
+	if e, ok := Find(Refused); !ok || e.Hop != "port" || len(Kinds()) != len(kinds)+len(scripts) {
 		t.Errorf("%+v", e)
 	}
 	if _, ok := Find("nonsense"); ok {
