@@ -35,6 +35,18 @@ func BenchmarkDiagnose(b *testing.B) {
 	}
 }
 
+// BenchmarkTrace is the same run, for one request.
+func BenchmarkTrace(b *testing.B) {
+	dir := generate(b, 1000)
+	for b.Loop() {
+		var out, errs bytes.Buffer
+		args := []string{"trace", "http://localhost:8080/part7/x", "-H", "Host: app500.example.com", "--live", "off", dir}
+		if code := run(context.Background(), args, nil, strings.NewReader(""), &out, &errs); code != 0 || !strings.Contains(out.String(), "app500:8000") {
+			b.Fatalf("exit %d: %s%s", code, errs.String(), out.String())
+		}
+	}
+}
+
 // BenchmarkParsers is what the two parsers alone take for the same input: the floor.
 func BenchmarkParsers(b *testing.B) {
 	for _, n := range sizes {
