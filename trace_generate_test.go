@@ -55,6 +55,7 @@ type traced struct {
 	http     *piece // its pieces are those of the http block
 	requests []asked
 	seen     []sight // what nginx did, request by request
+	address  string  // of that nginx
 }
 
 // asked is a request.
@@ -107,7 +108,7 @@ func (g *generator) server(names []string, marked bool) *piece {
 			s.add(line("%s", optional.text))
 		}
 	}
-	g.errorPages(s, 60)
+	g.errorPages(s, 80)
 	for range g.IntN(3) {
 		s.add(g.rewriting(true))
 	}
@@ -176,10 +177,10 @@ func (g *generator) location(head string, depth int) *piece {
 
 // body gives a location what it answers with. path says that it is a path, whose passes may have a URI.
 func (g *generator) body(l *piece, path bool) {
-	for g.chance(35) {
+	for g.chance(50) {
 		l.add(g.rewriting(false))
 	}
-	g.errorPages(l, 15)
+	g.errorPages(l, 25)
 	switch g.IntN(20) {
 	case 0, 1, 2:
 		l.add(line("proxy_pass http://%s", g.one("127.0.0.1:9000", "up@N", "127.0.0.1:9003")))
@@ -227,18 +228,18 @@ func (g *generator) rewriting(ofServer bool) *piece {
 	if !ofServer && g.chance(10) {
 		return block("if "+g.condition(), line("proxy_pass http://127.0.0.1:9003"))
 	}
-	switch g.IntN(5) {
+	switch g.IntN(8) {
 	case 0:
 		return line("set $%s %s", g.one("v", "w", "first"), g.one(`"$1"`, "$uri", "x$args", `"a b"`, "$m@N", "$arg_m", "${v}y"))
 	case 1:
 		inner := g.one("return 403", "return 200 cond", "set $v yes", "rewrite ^/(.*)$ /new/$1 last", "rewrite ^/(.*)$ /inner/$1 break", "break", "return 302 /cond", "rewrite ^ /b/?")
 		return block("if "+g.condition(), line("%s", inner))
 	}
-	from := g.one("^/old/(.*)$", "^/(a|b)/(.*)$", "^/api/(v[0-9])/(.*)$", "(.*)x(.*)", `\.php$`, "^/dir", "^(.+)/$", `^/(?<first>\w+)/(?<rest>.*)$`, "^/a(?=/)", "(?i)^/STATIC")
+	from := g.one("^/old/(.*)$", "^/(a|b)/(.*)$", "^/(.*)$", "^/([a-z]+)/(.+)$", "^/(.+)/(.+)$", "^/api/(v[0-9])/(.*)$", "(.*)x(.*)", `\.php$`, "^/dir", "^(.+)/$", `^/(?<first>\w+)/(?<rest>.*)$`, "^/a(?=/)", "(?i)^/STATIC")
 	to := g.one("/new/$1", "/$2/$1", "/b/x?y=$1", "/$first?", "/api/v1/$1?z=1", "/a/b", "/inner/$2", "/index.html?", "$uri/x", "/s p/$1", "/err/404?u=$uri", "/$arg_m/x", "/api/$1")
-	flag := g.one(" last", " last", " break", " break", "", " permanent", " redirect")
+	flag := g.one(" last", " last", " last", " last", " break", " break", " break", " break", "", " permanent")
 	if ofServer {
-		from = g.one("^/old/(.*)$", "^/old/(.*)$", "(.*)//(.*)", `^/dir/x`, `^/(.*)\.php$`, "^/api/(v[0-9])/(b.*)$")
+		from = g.one("^/old/(.*)$", "^/(v1|x)/(.*)$", "(.*)//(.*)", "^/(api)/(.*)$", `^/dir/x`, `^/(.*)\.php$`, "^/api/(v[0-9])/(b.*)$")
 	}
 	if g.chance(5) {
 		to, flag = g.one("http://r.test/$1", "$scheme://$host/$1?a=$uri", "https://r.test$uri?"), ""
