@@ -242,6 +242,9 @@ func (e *engine) unmapped() *proxy.Directive {
 func (e *engine) handle(d *proxy.Directive) phase {
 	switch {
 	case strings.HasSuffix(d.Name, "_pass"):
+		if d = e.passing(d.Name); d == nil {
+			return e.give("the last `if` that holds has no pass of its own")
+		}
 		return e.pass(d)
 	case d.Name == "stub_status" || d.Name == "empty_gif":
 		if e.method != "GET" && e.method != "HEAD" {
@@ -252,6 +255,20 @@ func (e *engine) handle(d *proxy.Directive) phase {
 		return e.file()
 	}
 	return e.give(fmt.Sprintf("`%s` answers by a program", d.Name))
+}
+
+// passing is the pass that holds in the block whose configuration does: of several ifs that is the last,
+// which has its own or that of its location.
+func (e *engine) passing(name string) *proxy.Directive {
+	for s := e.scope; s != nil; s = s.outer {
+		if own := s.own(name); len(own) > 0 {
+			return own[len(own)-1]
+		}
+		if s.within == "" {
+			break
+		}
+	}
+	return nil
 }
 
 // served says whether a method is one that files are served for.
