@@ -265,7 +265,7 @@ func (e *engine) fail(status int, at proxy.Place, what string) phase {
 	if status >= 494 && status <= 497 {
 		e.status = 400
 	}
-	return e.answer(Answer{Location: e.location, What: what, Place: at})
+	return e.answer(Answer{What: what, Place: at})
 }
 
 // answer ends the request.
@@ -273,7 +273,7 @@ func (e *engine) answer(a Answer) phase {
 	if e.status != 0 {
 		a.Status = e.status
 	}
-	a.Location = e.absolute(a.Location)
+	a.Location = e.absolute(cmp.Or(a.Location, e.location)) // nginx keeps that of a redirect that an error_page replaced
 	e.way.Answer = a
 	if e.way.Unknown == "" {
 		e.step(StepAnswer, a.Place, "%s", a.What)

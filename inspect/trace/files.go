@@ -142,6 +142,9 @@ func precontent(e *engine) phase {
 	if d == nil || len(d.Args) < 2 {
 		return content
 	}
+	if d := e.unmapped(); d != nil {
+		return e.fail(500, d.Place, "alias where the URI was rewritten")
+	}
 	for _, name := range d.Args[:len(d.Args)-1] {
 		if hit, next := e.try(d, word(name)); hit || e.way.Unknown != "" {
 			return next
@@ -210,16 +213,38 @@ func content(e *engine) phase {
 	if d := e.answering; d != nil {
 		return e.handle(d)
 	}
-	if strings.HasSuffix(e.uri, "/") {
+	return e.file()
+}
+
+// file answers with a file, or with what a directory holds.
+func (e *engine) file() phase {
+	d := e.unmapped()
+	switch {
+	case !e.served():
+		return e.fail(405, e.place(), "a file for "+e.method)
+	case d != nil:
+		return e.fail(500, d.Place, "alias where the URI was rewritten")
+	case strings.HasSuffix(e.uri, "/"):
 		return e.index()
 	}
 	return e.static()
+}
+
+// unmapped is the alias that cannot be used any more because the URI was rewritten; nil: none.
+func (e *engine) unmapped() *proxy.Directive {
+	if d := first(e.scope.nearest("root", "alias")); d != nil && d.Name == "alias" && !e.validLocation {
+		return d
+	}
+	return nil
 }
 
 // handle makes the answer by a directive.
 func (e *engine) handle(d *proxy.Directive) phase {
 	switch {
 	case strings.HasSuffix(d.Name, "_pass"):
+		if d = e.passing(d.Name); d == nil {
+			return e.give("the last `if` that holds has no pass of its own")
+		}
 		return e.pass(d)
 	case d.Name == "stub_status" || d.Name == "empty_gif":
 		if e.method != "GET" && e.method != "HEAD" {
@@ -227,9 +252,23 @@ func (e *engine) handle(d *proxy.Directive) phase {
 		}
 		return e.answer(Answer{Status: 200, What: d.Name, Place: d.Place})
 	case d.Name == "flv" || d.Name == "mp4":
-		return e.static()
+		return e.file()
 	}
 	return e.give(fmt.Sprintf("`%s` answers by a program", d.Name))
+}
+
+// passing is the pass that holds in the block whose configuration does: of several ifs that is the last,
+// which has its own or that of its location.
+func (e *engine) passing(name string) *proxy.Directive {
+	for s := e.scope; s != nil; s = s.outer {
+		if own := s.own(name); len(own) > 0 {
+			return own[len(own)-1]
+		}
+		if s.within == "" {
+			break
+		}
+	}
+	return nil
 }
 
 // served says whether a method is one that files are served for.
@@ -237,9 +276,6 @@ func (e *engine) served() bool { return slices.Contains([]string{"GET", "HEAD", 
 
 // index answers a request for a directory.
 func (e *engine) index() phase {
-	if !e.served() {
-		return e.fail(405, e.place(), "a directory for "+e.method)
-	}
 	directory := e.filename(e.uri)
 	if directory.why != "" {
 		return e.give("which directory is served: " + directory.why)
@@ -268,7 +304,7 @@ func (e *engine) index() phase {
 			return e.fail(404, at, "there is no directory "+directory.text)
 		}
 	}
-	if e.scope.isOn("autoindex", false) {
+	if e.scope.isOn("autoindex", false) && e.method != "POST" {
 		return e.answer(Answer{Status: 200, What: "autoindex", File: directory.text, Place: e.place()})
 	}
 	return e.fail(403, at, "there is no index in "+directory.text)
@@ -276,9 +312,6 @@ func (e *engine) index() phase {
 
 // static answers with a file.
 func (e *engine) static() phase {
-	if !e.served() {
-		return e.fail(405, e.place(), "a file for "+e.method)
-	}
 	file := e.filename(e.uri)
 	if file.why != "" {
 		return e.give("which file is served: " + file.why)

@@ -43,6 +43,7 @@ func (e *engine) read(servers []candidate, tls bool) phase {
 	}
 	t, wrong := parseTarget(e.request.Target, e.scope.isOn("merge_slashes", true))
 	if wrong != "" {
+		e.headers = nil // they are not read
 		return e.fail(400, e.place(), wrong)
 	}
 	e.uri, e.args, e.unparsed = t.uri, known(t.args), t.unparsed
@@ -73,11 +74,17 @@ func (e *engine) readHost(t target) (wrong string) {
 			return "an invalid host in the target"
 		}
 	}
-	hosts := e.headers["host"]
-	for i, text := range hosts {
-		host, ok := cleanHost(text)
+	hosts := 0
+	for i, field := range e.request.Headers {
+		if !strings.EqualFold(field.Name, "Host") {
+			continue
+		}
+		host, ok := cleanHost(strings.Trim(field.Value, " \t"))
+		if hosts++; !ok || hosts > 1 {
+			e.headers = byName(e.request.Headers[:i+1]) // the others are not read
+		}
 		switch {
-		case i > 0:
+		case hosts > 1:
 			return "two Host headers"
 		case !ok:
 			return "an invalid Host header"
@@ -85,7 +92,7 @@ func (e *engine) readHost(t target) (wrong string) {
 			e.host = host
 		}
 	}
-	if len(hosts) == 0 && !e.request.HTTP10 {
+	if hosts == 0 && !e.request.HTTP10 {
 		return "no Host header"
 	}
 	return ""
@@ -266,15 +273,19 @@ func (e *engine) byName(servers []candidate, host string) (int, string) {
 	return -1, ""
 }
 
-// absolute makes a redirect absolute, as nginx does with one that begins with a slash.
+// absolute makes a redirect absolute, as nginx does with one that begins with a slash. It stays as it is
+// where the host would be the address of the proxy, and that is not known.
 func (e *engine) absolute(location string) string {
 	if !strings.HasPrefix(location, "/") || e.scope == nil || !e.scope.isOn("absolute_redirect", true) {
 		return location
 	}
 	host := e.host
-	if e.scope.isOn("server_name_in_redirect", false) {
+	switch {
+	case e.scope.isOn("server_name_in_redirect", false):
 		host = e.serverName()
-	} else if host == "" {
+	case host == "" && e.request.Address == "":
+		return location
+	case host == "":
 		host = e.request.Address
 	}
 	usual := map[string]int{"http": 80, "https": 443}[e.request.Scheme]

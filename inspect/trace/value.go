@@ -305,7 +305,7 @@ func (e *engine) serverName() string {
 	if !strings.HasPrefix(name, "~") {
 		name = lower(name)
 	}
-	return strings.TrimPrefix(strings.TrimPrefix(name, "."), "~")
+	return strings.TrimPrefix(name, ".")
 }
 
 // documentRoot is the directory that root or alias names.
