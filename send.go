@@ -21,8 +21,8 @@ import (
 // maxAnswer bounds what is read of an answer, in bytes: its head is all that is looked at.
 const maxAnswer = 64 << 10
 
-// send sends a request, once, as it is written, and waits for the head of the answer until the context ends.
-func send(ctx context.Context, asked inspect.Asked, host string) *inspect.Sent {
+// sendOnce sends a request, once, as it is written, and waits for the head of the answer until the context ends.
+func sendOnce(ctx context.Context, asked inspect.Asked, host string) *inspect.Sent {
 	began := time.Now()
 	sent := &inspect.Sent{Address: net.JoinHostPort(host, strconv.Itoa(asked.Port)), Marker: marker(asked)}
 	response, err := exchange(ctx, asked, sent)

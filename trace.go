@@ -61,7 +61,7 @@ func (ask *request) meanwhile(stack *compose.Stack) func(context.Context, *inspe
 		}
 		host, why := reach(at.HostIP, snap.Daemon.Endpoint)
 		if t.unsent = why; why == "" {
-			t.sent = send(ctx, t.asked, host)
+			t.sent = sendOnce(ctx, t.asked, host)
 		}
 	}
 }

@@ -167,7 +167,7 @@ func TestSend(t *testing.T) {
 			asked := inspect.Asked{Method: "GET", Scheme: "http", Host: "shop.example", Port: port, Target: "/a/../%62?c", Headers: []trace.Field{{Name: "Host", Value: "shop.example"}}}
 			ctx, cancel := context.WithTimeout(t.Context(), map[bool]time.Duration{true: 200 * time.Millisecond, false: time.Minute}[test.answer == "hang"])
 			defer cancel()
-			got := send(ctx, asked, "127.0.0.1")
+			got := sendOnce(ctx, asked, "127.0.0.1")
 			if got.Status != test.want.Status || got.Location != test.want.Location || !strings.Contains(got.Error, test.want.Error) || (got.Error == "") != (test.want.Error == "") || strings.Contains(got.Error, "\x1b") {
 				t.Errorf("%+v", got)
 			}
