@@ -161,11 +161,16 @@ type uncheckedRow struct {
 
 // writeJSON prints the report for programs.
 func writeJSON(w io.Writer, r *inspect.Report, opts Options) error {
+	return encodeJSON(w, documentOf(r, opts))
+}
+
+// encodeJSON writes a document, indented.
+func encodeJSON(w io.Writer, doc any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(documentOf(r, opts)); err != nil {
+	if err := enc.Encode(doc); err != nil {
 		return err
 	}
 	_, err := w.Write(escapeJSON(b.Bytes()))

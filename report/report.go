@@ -31,6 +31,7 @@ func Formats() []Format {
 		{"text", writeText},
 		{"json", writeJSON},
 		{"github", writeGitHub},
+		{"sarif", writeSARIF},
 	}
 }
 

@@ -216,7 +216,7 @@ func (p *page) findings(r *inspect.Report) {
 
 // unchecked writes what was not looked at, and how to have it looked at.
 func (p *page) unchecked(r *inspect.Report) {
-	all := slices.Concat(daemonUnchecked(r.Live), probeUnchecked(r.Live.Probe), r.Unchecked)
+	all := notChecked(r)
 	if len(all) == 0 {
 		return
 	}
@@ -229,6 +229,12 @@ func (p *page) unchecked(r *inspect.Report) {
 		}
 		p.hang(plain, "  - ", u.What+": "+u.Why)
 	}
+}
+
+// notChecked is everything that was not looked at: what the daemon did not say, what was not tried, and what
+// the files do not have.
+func notChecked(r *inspect.Report) []proxy.Unchecked {
+	return slices.Concat(daemonUnchecked(r.Live), probeUnchecked(r.Live.Probe), r.Unchecked)
 }
 
 // daemonUnchecked says what is not known because the daemon did not say it.

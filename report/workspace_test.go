@@ -51,6 +51,7 @@ func golden(t *testing.T, name, got string) {
 func TestGolden(t *testing.T) {
 	for format, file := range map[string]string{
 		"github": "shop.github.txt",
+		"sarif":  "shop.sarif",
 	} {
 		t.Run(format, func(t *testing.T) {
 			golden(t, file, printed(t, format, shop(), Options{Version: "0.1.0", Prefix: "deploy"}))
