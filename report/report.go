@@ -32,6 +32,7 @@ func Formats() []Format {
 		{"json", writeJSON},
 		{"github", writeGitHub},
 		{"sarif", writeSARIF},
+		{"markdown", writeMarkdown},
 	}
 }
 

@@ -275,15 +275,8 @@ func defaultNote(state inspect.LiveState) string {
 
 // footer writes what was left out on purpose, and where to read on.
 func (p *page) footer(r *inspect.Report) {
-	printed := shown(r.Findings, p.Options)
-	var lines []string
-	if n := len(r.Ignored); n > 0 {
-		lines = append(lines, count(n, "finding")+" left out because of --ignore")
-	}
-	if n := len(r.Findings) - len(printed); n > 0 {
-		lines = append(lines, count(n, "finding")+" left out because of --show")
-	}
-	if len(printed) > 0 {
+	lines := leftOut(r, p.Options)
+	if printed := shown(r.Findings, p.Options); len(printed) > 0 {
 		lines = append(lines, "why502 explain "+printed[0].Rule.ID+" says more")
 	}
 	if len(lines) == 0 {
@@ -293,6 +286,17 @@ func (p *page) footer(r *inspect.Report) {
 	for _, l := range lines {
 		p.line(dim, l)
 	}
+}
+
+// leftOut says what is not printed because that was asked for.
+func leftOut(r *inspect.Report, opts Options) (lines []string) {
+	if n := len(r.Ignored); n > 0 {
+		lines = append(lines, count(n, "finding")+" left out because of --ignore")
+	}
+	if n := len(r.Findings) - len(shown(r.Findings, opts)); n > 0 {
+		lines = append(lines, count(n, "finding")+" left out because of --show")
+	}
+	return lines
 }
 
 func severityStyle(s inspect.Severity) style {

@@ -50,8 +50,9 @@ func golden(t *testing.T, name, got string) {
 // What each format for CI prints, of a project in a folder of the workspace.
 func TestGolden(t *testing.T) {
 	for format, file := range map[string]string{
-		"github": "shop.github.txt",
-		"sarif":  "shop.sarif",
+		"github":   "shop.github.txt",
+		"sarif":    "shop.sarif",
+		"markdown": "shop.md",
 	} {
 		t.Run(format, func(t *testing.T) {
 			golden(t, file, printed(t, format, shop(), Options{Version: "0.1.0", Prefix: "deploy"}))
