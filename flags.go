@@ -45,7 +45,7 @@ What to check:
                                route; * in SUBJECT matches anything (repeatable)
 
 What to print:
-      --format FORMAT[=FILE]   text, json, github, sarif or markdown
+      --format FORMAT[=FILE]   text, json, github, sarif, markdown or junit
                                (text; repeatable)
   -o, --output FILE            write the report to FILE
       --show SEVERITY          least severity: error, warning or note (note)

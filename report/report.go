@@ -33,6 +33,7 @@ func Formats() []Format {
 		{"github", writeGitHub},
 		{"sarif", writeSARIF},
 		{"markdown", writeMarkdown},
+		{"junit", writeJUnit},
 	}
 }
 

@@ -53,6 +53,7 @@ func TestGolden(t *testing.T) {
 		"github":   "shop.github.txt",
 		"sarif":    "shop.sarif",
 		"markdown": "shop.md",
+		"junit":    "shop.junit.xml",
 	} {
 		t.Run(format, func(t *testing.T) {
 			golden(t, file, printed(t, format, shop(), Options{Version: "0.1.0", Prefix: "deploy"}))
