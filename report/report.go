@@ -34,6 +34,7 @@ func Formats() []Format {
 		{"sarif", writeSARIF},
 		{"markdown", writeMarkdown},
 		{"junit", writeJUnit},
+		{"html", writeHTML},
 	}
 }
 

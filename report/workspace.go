@@ -109,9 +109,11 @@ func eachLine(before, text string) (lines []string) {
 }
 
 // bounded keeps the first lines, and counts the others.
-func bounded(lines []string) []string {
-	if len(lines) > maxLines {
-		return append(lines[:maxLines:maxLines], "and "+count(len(lines)-maxLines, "more line"))
+func bounded(lines []string) []string { return boundedBy(lines, maxLines) }
+
+func boundedBy(lines []string, most int) []string {
+	if len(lines) > most {
+		return append(lines[:most:most], "and "+count(len(lines)-most, "more line"))
 	}
 	return lines
 }
