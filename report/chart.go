@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"why502/inspect"
@@ -50,24 +51,24 @@ const (
 	boxGap        = 16
 	framePadding  = 8
 	frameHead     = 20
-	maxLabelled   = 40 // routes at most whose lines have labels
-	labelledSpace = 20 // for each line then
-	denseSpace    = 4  // for each line else
-	boxLabel      = 20 // characters that go into a box
-	boxNote       = 26 // characters, which are smaller
-	lineLabel     = 40 // characters that go on a line
-	lineTurn      = 440
+	maxLabelled   = 40  // routes at most whose lines have labels
+	labelledSpace = 20  // for each line then
+	denseSpace    = 4   // for each line else
+	boxLabel      = 20  // characters that go into a box
+	boxNote       = 26  // characters, which are smaller
+	lineLabel     = 40  // characters that go on a line
+	lineTurn      = 440 // where a line with a label leaves the height that it starts at
 )
 
 // charted is the picture of routes, which are numbered in this order.
 func charted(r *inspect.Report, routes []*inspect.RouteReport) chart {
 	c := chart{Width: chartWidth, Dense: len(routes) > maxLabelled}
-	space := labelledSpace
+	space, turn := labelledSpace, lineTurn
 	if c.Dense {
-		space = denseSpace
+		space, turn = denseSpace, boxWidth+2*framePadding
 	}
 	proxies, services := c.boxes(routes, networksOf(r.Services))
-	bottom := stack(c.Proxies, 0, boxGap/2, space)
+	bottom := stack(c.Proxies, framePadding, boxGap/2, space)
 	c.Height = max(bottom, c.layFrames(space)) + boxGap/2
 	for number, route := range routes {
 		for i, n := range backendNodes(route) {
@@ -75,12 +76,15 @@ func charted(r *inspect.Report, routes []*inspect.RouteReport) chart {
 			if len(route.Backends) > 1 {
 				line.Verdict = backendVerdict(&route.Backends[i])
 			}
-			line.join(proxies[route.Proxy], services[boxName(n)])
+			line.join(proxies[route.Proxy], services[boxName(n)], turn)
 			if !c.Dense && i == 0 {
 				line.Label = cut(inside(route), lineLabel)
 			}
 			c.Lines = append(c.Lines, line)
 		}
+	}
+	if c.Dense {
+		slices.Reverse(c.Lines) // what is drawn last is on top: the worst
 	}
 	return c
 }
@@ -139,7 +143,7 @@ func newBox(label, note string) *chartBox {
 
 // layFrames puts the frames and what is in them at the right, and gives the bottom.
 func (c *chart) layFrames(space int) int {
-	const x = chartWidth - boxWidth - framePadding
+	const x = chartWidth - boxWidth - 2*framePadding
 	bottom := boxGap / 2
 	for _, f := range c.Frames {
 		f.X, f.Y, f.Width = x-framePadding, bottom, boxWidth+2*framePadding
@@ -165,10 +169,10 @@ func (b *chartBox) dock() int {
 	return b.Y + (2*b.docked-1)*b.Height/(2*b.lines)
 }
 
-// join leads a line from one box to another.
-func (l *chartLine) join(from, to *chartBox) {
+// join leads a line from one box to another, straight up to turn.
+func (l *chartLine) join(from, to *chartBox, turn int) {
 	x1, y1, x2, y2 := from.X+from.Width, from.dock(), to.X, to.dock()
-	const half = (lineTurn + chartWidth - boxWidth) / 2
-	l.Path = fmt.Sprintf("M%d %dH%dC%d %d %d %d %d %d", x1, y1, lineTurn, half, y1, half, y2, x2, y2)
+	half := (turn + x2) / 2
+	l.Path = fmt.Sprintf("M%d %dH%dC%d %d %d %d %d %d", x1, y1, turn, half, y1, half, y2, x2, y2)
 	l.LabelX, l.LabelY = x1+6, y1-4
 }

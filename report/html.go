@@ -76,7 +76,7 @@ type htmlBackend struct {
 type htmlHop struct {
 	Name  string
 	State inspect.HopState
-	Text  string
+	Text  string // empty: the sign says it
 }
 
 // htmlLink leads to a finding by its number.
@@ -200,7 +200,11 @@ func htmlRoutes(routes []*inspect.RouteReport, findings []*inspect.Finding) []ht
 // htmlHops are all hops of a backend: those that were not reached, too.
 func htmlHops(b inspect.BackendReport) (hops []htmlHop) {
 	for h, state := range b.Hops {
-		hops = append(hops, htmlHop{inspect.Hop(h).String(), state, strings.ReplaceAll(string(state), "-", " ")})
+		hop := htmlHop{Name: inspect.Hop(h).String(), State: state}
+		if state != inspect.HopOK {
+			hop.Text = strings.ReplaceAll(string(state), "-", " ")
+		}
+		hops = append(hops, hop)
 	}
 	return hops
 }
