@@ -15,9 +15,9 @@ type Report struct {
 	Verdict   Verdict // the worst of the routes'
 	Proxies   []ProxyReport
 	Services  []ServiceReport // that are a proxy or that a route leads to, by name
-	Routes    []RouteReport // by proxy, then in the order of its configuration
-	Findings  []*Finding    // Findings[0] is the answer
-	Ignored   []*Finding    // by --ignore
+	Routes    []RouteReport   // by proxy, then in the order of its configuration
+	Findings  []*Finding      // Findings[0] is the answer
+	Ignored   []*Finding      // by --ignore
 	Unchecked []proxy.Unchecked
 }
 
