@@ -66,6 +66,7 @@ type htmlRoute struct {
 	Pass     string
 	Backends []htmlBackend
 	Findings []htmlLink
+	More     int // findings
 }
 
 type htmlBackend struct {
@@ -141,7 +142,7 @@ func htmlPageOf(r *inspect.Report, opts Options) htmlPage {
 		Policy: fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", hashOf(pageStyle), hashOf(pageScript)),
 		Style:  template.CSS(pageStyle), Script: template.JS(pageScript),
 		Project: cut(r.Project.Name, maxLabel), Verdict: r.Verdict, Sentence: cut(sentence(r), maxText), Mode: mode(r.Live),
-		Counts: verdictCounts(r), Chart: charted(r, routes), Routes: htmlRoutes(routes, findings),
+		Counts: verdictCounts(r), Chart: charted(r, routes), Routes: htmlRoutes(r, routes, findings),
 		Findings: each(findings, func(f *inspect.Finding) htmlFinding { return htmlFindingOf(f) }),
 		LookedAt: each(r.Proxies, func(p inspect.ProxyReport) string { return cut(proxyText(p), maxText) }),
 		LeftOut:  left,
@@ -172,20 +173,16 @@ func verdictCounts(r *inspect.Report) (counts []htmlCount) {
 	return counts
 }
 
-func htmlRoutes(routes []*inspect.RouteReport, findings []*inspect.Finding) []htmlRoute {
-	links := map[string][]htmlLink{}
-	for i, f := range findings {
-		for _, id := range f.Routes {
-			links[id] = append(links[id], htmlLink{i, cut(f.Message, maxText)})
-		}
-	}
+func htmlRoutes(r *inspect.Report, routes []*inspect.RouteReport, findings []*inspect.Finding) []htmlRoute {
+	byRoute := findingsByRoute(r.Routes, findings)
 	return each(routes, func(route *inspect.RouteReport) htmlRoute {
+		of := byRoute[route.ID]
 		page := htmlRoute{
-			Verdict: route.Verdict, Way: cut(strings.Join(stations(route), " → "), maxText),
-			Pass: cut(route.Pass, maxText), Findings: links[route.ID],
+			Verdict: route.Verdict, Way: cut(strings.Join(stations(route), " → "), maxText), Pass: cut(route.Pass, maxText),
 			Backends: each(route.Backends, func(b inspect.BackendReport) htmlBackend {
 				return htmlBackend{cut(backendText(b), maxLabel), htmlHops(b)}
 			}),
+			Findings: each(of.first, func(i int) htmlLink { return htmlLink{i, cut(findings[i].Message, maxText)} }), More: of.more,
 		}
 		if route.Status != inspect.StatusNone {
 			page.Status = outcome(route.Status)

@@ -75,11 +75,12 @@ func junitOf(r *inspect.Report, opts Options) junitSuites {
 		suite(p.Service)
 	}
 	findings := shown(r.Findings, opts)
-	byRoute := findingsByRoute(findings)
+	byRoute := findingsByRoute(r.Routes, findings)
 	told := map[*inspect.Finding]bool{}
 	for i := range r.Routes {
 		route := &r.Routes[i]
-		suite(route.Proxy).add(routeCase(route, byRoute[route.ID], told))
+		of := byRoute[route.ID]
+		suite(route.Proxy).add(routeCase(route, each(of.first, func(i int) *inspect.Finding { return findings[i] }), of.more, told))
 	}
 	for _, f := range findings {
 		if len(f.Routes) == 0 {
@@ -105,24 +106,16 @@ func (s *junitSuite) add(c junitCase) {
 	}
 }
 
-// findingsByRoute are the findings of each route, by its id, the worst first.
-func findingsByRoute(findings []*inspect.Finding) map[string][]*inspect.Finding {
-	by := map[string][]*inspect.Finding{}
-	for _, f := range findings {
-		for _, id := range f.Routes {
-			by[id] = append(by[id], f)
-		}
-	}
-	return by
-}
-
 // routeCase is the case of a route. A finding is told in full where it comes first, as one may be about
 // thousands of routes.
-func routeCase(route *inspect.RouteReport, findings []*inspect.Finding, told map[*inspect.Finding]bool) junitCase {
+func routeCase(route *inspect.RouteReport, findings []*inspect.Finding, more int, told map[*inspect.Finding]bool) junitCase {
 	c := junitCase{Name: cut(route.ID, maxText), File: cut(route.Place.File, maxText), Line: route.Place.Line}
 	var lines []string
 	for _, f := range findings {
 		lines = append(lines, toldOnce(f, told)...)
+	}
+	if more > 0 {
+		lines = append(lines, "and "+count(more, "more finding"))
 	}
 	text := strings.Join(lines, "\n")
 	switch route.Verdict {

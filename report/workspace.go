@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -54,6 +55,41 @@ func underPrefix(prefix, file string) string {
 		return file
 	}
 	return path.Join(prefix, file)
+}
+
+// maxOfRoute is how many findings are told of one route. What stops nginx is about all of its routes, so there
+// can be as many of each as there are findings.
+const maxOfRoute = 5
+
+// routeFindings are what was found against one route, as indexes: first what is at its own place, else the worst.
+type routeFindings struct {
+	first []int
+	more  int
+}
+
+// findingsByRoute are the findings of each route, by its id.
+func findingsByRoute(routes []inspect.RouteReport, findings []*inspect.Finding) map[string]*routeFindings {
+	by, places := map[string]*routeFindings{}, map[string]proxy.Place{}
+	for _, route := range routes {
+		by[route.ID], places[route.ID] = &routeFindings{}, route.Place
+	}
+	for i, f := range findings {
+		for _, id := range f.Routes {
+			of := by[id]
+			switch {
+			case of == nil:
+				continue
+			case f.Place == places[id]:
+				of.first = slices.Insert(of.first, 0, i)
+			default:
+				of.first = append(of.first, i)
+			}
+			if len(of.first) > maxOfRoute {
+				of.first, of.more = of.first[:maxOfRoute], of.more+1
+			}
+		}
+	}
+	return by
 }
 
 // cut is clean text of at most n characters.

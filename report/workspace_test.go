@@ -2,6 +2,7 @@ package report
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -161,4 +162,18 @@ var hostileTexts = map[string]string{
 	"carriage returns":  "a\rb\r\nc",
 	"a path":            "../../etc/passwd?a=b#c%d:e",
 	"nothing":           "",
+}
+
+// Of a route, what is at its own place comes first, then the worst; the others are counted.
+func TestFindingsByRoute(t *testing.T) {
+	r := clean()
+	own, other := r.Routes[0].ID, r.Routes[1].ID
+	for range maxOfRoute + 2 {
+		r.Findings = append(r.Findings, &inspect.Finding{Routes: []string{own, other, "gone"}})
+	}
+	r.Findings = append(r.Findings, &inspect.Finding{Routes: []string{own}, Place: r.Routes[0].Place})
+	by := findingsByRoute(r.Routes, r.Findings)
+	for id, want := range map[string]string{own: "[7 0 1 2 3] and 3", other: "[0 1 2 3 4] and 2"} {
+		same(t, fmt.Sprintf("%v and %d", by[id].first, by[id].more), want)
+	}
 }
