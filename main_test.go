@@ -307,6 +307,16 @@ func TestDiagnose(t *testing.T) {
 	}
 }
 
+// The exit code does not depend on how the report is printed.
+func TestExitCodeOfFormats(t *testing.T) {
+	good, bad := working(t), breaking(t)
+	for _, format := range formatNames() {
+		if well, ill := why502(t, nil, "--format", format, good), why502(t, nil, "--format", format, bad); well.code != exitOK || ill.code != exitFound {
+			t.Errorf("%s: %d and %d", format, well.code, ill.code)
+		}
+	}
+}
+
 // The directory is searched upward from, as docker compose does it.
 func TestDiagnoseHere(t *testing.T) {
 	dir := filepath.Join(breaking(t), "below")
