@@ -101,14 +101,15 @@ func findingsTable(findings []*inspect.Finding) string {
 // diagram is the picture of the routes, and how many of them it leaves out.
 func diagram(r *inspect.Report) string {
 	p := drawn(r, maxNodes)
-	if len(p.routes) == 0 {
+	switch n := len(p.routes); {
+	case len(r.Routes) == 0:
 		return ""
+	case n == 0:
+		return "The routes are not drawn: they lead to too much for a diagram.\n"
+	case n < len(r.Routes):
+		return fenced("mermaid", mermaid(p)) + fmt.Sprintf("\nThe diagram has %d of %s, the worst first.\n", n, count(len(r.Routes), "route"))
 	}
-	text := fenced("mermaid", mermaid(p))
-	if n := len(p.routes); n < len(r.Routes) {
-		text += fmt.Sprintf("\nThe diagram has %d of %s, the worst first.\n", n, count(len(r.Routes), "route"))
-	}
-	return text
+	return fenced("mermaid", mermaid(p))
 }
 
 // details is all that is known of a finding, as text has it.

@@ -122,6 +122,22 @@ func TestMarkdownCrowd(t *testing.T) {
 	}
 }
 
+// A group of more servers than a diagram takes is not drawn, but the others are.
+func TestPictureOfLargeGroup(t *testing.T) {
+	r := clean()
+	for range maxNodes {
+		b := r.Routes[0].Backends[0]
+		b.Port += len(r.Routes[0].Backends)
+		r.Routes[0].Backends = append(r.Routes[0].Backends, b)
+	}
+	if p := drawn(r, maxNodes); len(p.routes) != 1 || p.routes[0] != &r.Routes[1] {
+		t.Errorf("%d routes are drawn", len(p.routes))
+	}
+	if r.Routes = r.Routes[:1]; diagram(r) != "The routes are not drawn: they lead to too much for a diagram.\n" {
+		t.Errorf("got %q", diagram(r))
+	}
+}
+
 // GitHub drops a summary that is too large, so it never is, and says what it lacks.
 func TestMarkdownLimit(t *testing.T) {
 	r := fillText(strings.Repeat("`|<", 1<<16))

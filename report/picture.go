@@ -66,7 +66,7 @@ func drawn(r *inspect.Report, most int) picture {
 			}
 		}
 		if len(p.nodes)+added > most {
-			break
+			continue // a group of many servers; others may still go in
 		}
 		p.draw(known, listen, route, backends)
 	}

@@ -99,6 +99,21 @@ func TestInWorkspace(t *testing.T) {
 	}
 }
 
+// What rules and files leave out is left out, and nothing breaks.
+func TestFormatsOfLittle(t *testing.T) {
+	little := &inspect.Report{
+		Routes:   []inspect.RouteReport{{}, {ID: "a", Proxy: "b", Verdict: inspect.VerdictUnknown, Backends: make([]inspect.BackendReport, 2)}},
+		Findings: []*inspect.Finding{{Rule: staleRule, Severity: inspect.Note, Routes: []string{"a", "gone"}, Related: make([]inspect.Related, 1), Fix: inspect.Fix{Edits: make([]inspect.Edit, 1)}}},
+	}
+	for name, r := range map[string]*inspect.Report{"nothing": {}, "little": little} {
+		for _, format := range Formats() {
+			if printed(t, format.Name, r, Options{}) == "" {
+				t.Errorf("%s of %s is empty", format.Name, name)
+			}
+		}
+	}
+}
+
 func TestCut(t *testing.T) {
 	for _, test := range []struct{ in, want string }{
 		{"", ""},
