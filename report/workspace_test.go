@@ -131,13 +131,11 @@ func TestCut(t *testing.T) {
 // fillText puts a text into every text of a report that files, containers and logs can fill.
 func fillText(text string) *inspect.Report {
 	r := &inspect.Report{
-		Project: inspect.Project{Name: text, Directory: text, Files: []string{text}},
-		Live:    inspect.Live{State: inspect.LivePartial, Note: text},
-		Verdict: inspect.VerdictBroken,
-		Proxies: []inspect.ProxyReport{{Service: text, Image: text, Config: []string{text}, State: text}},
-		Unchecked: []proxy.Unchecked{{
-			What: text, Why: text,
-		}},
+		Project:   inspect.Project{Name: text, Directory: text, Files: []string{text}},
+		Live:      inspect.Live{State: inspect.LivePartial, Note: text},
+		Verdict:   inspect.VerdictBroken,
+		Proxies:   []inspect.ProxyReport{{Service: text, Image: text, Config: []string{text}, State: text}},
+		Unchecked: []proxy.Unchecked{{What: text, Why: text}},
 	}
 	route := inspect.RouteReport{
 		ID: text, Proxy: text, Published: []string{text}, Listen: text, Server: text, Location: text, Pass: text, Target: text,
@@ -145,14 +143,19 @@ func fillText(text string) *inspect.Report {
 		Backends: []inspect.BackendReport{{Host: text, Port: 1, Service: text, Hops: hops(inspect.HopPort, inspect.HopBroken)}},
 	}
 	r.Routes = []inspect.RouteReport{route}
-	for _, routes := range [][]string{{text}, nil} {
-		r.Findings = append(r.Findings, &inspect.Finding{
+	finding := func(routes []string, fix inspect.Fix) *inspect.Finding {
+		fix.Text, fix.Run = text, text
+		return &inspect.Finding{
 			Rule: loopbackRule, Severity: inspect.Error, Confidence: inspect.Proven, Message: text, Place: at(text, 1, 1), Excerpt: text,
 			Proxy: text, Service: text, Routes: routes, Status: inspect.Status502,
 			Evidence: []inspect.Evidence{{Source: "log", Text: text}},
 			Related:  []inspect.Related{{Place: at(text, 2, 2), Excerpt: text, Text: text}},
-			Fix:      inspect.Fix{Text: text, Run: text, Paste: text, Edits: []inspect.Edit{{File: text, Line: 1, LineEnd: 1, Old: text, New: text}}},
-		})
+			Fix:      fix,
+		}
+	}
+	r.Findings = []*inspect.Finding{
+		finding([]string{text}, inspect.Fix{Edits: []inspect.Edit{{File: text, Line: 1, LineEnd: 1, Old: text, New: text}}}),
+		finding(nil, inspect.Fix{Paste: text}),
 	}
 	return r
 }
@@ -166,6 +169,7 @@ var hostileTexts = map[string]string{
 	"an end of script":  `</script><!-- --><script>`,
 	"a table":           "a | b \\| c \\",
 	"code":              "a `b` ``` c\n```\n# heading\n",
+	"a fence":           "```\n<b>x</b>\n~~~\n",
 	"markdown":          "*a* _b_ [c](http://evil.example/) ![d](e) ~~f~~ $g$ @h #1 https://evil.example/",
 	"a list":            "- a\n1. b\n> c\n    d",
 	"a diagram":         "a\"] --> b\n  click a \"http://evil.example/\"\nend; subgraph %% #quot; #35;",
