@@ -49,7 +49,8 @@ What to check:
                                route; * in SUBJECT matches anything (repeatable)
 
 What to print:
-      --format FORMAT[=FILE]   text or json (text; repeatable)
+      --format FORMAT[=FILE]   text, json, github, sarif, markdown, junit or
+                               html (text; repeatable)
   -o, --output FILE            write the report to FILE
       --show SEVERITY          least severity: error, warning or note (note)
       --color WHEN             auto, always or never (auto)

@@ -139,12 +139,22 @@ func TestHard(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := test.project(t)
-			for _, format := range []string{"text", "json"} {
-				got := inTime(t, "--live", "off", "--format", format, dir)
-				text := got.stdout + got.stderr
-				if got.code != test.code || format == "text" && !strings.Contains(strings.Join(strings.Fields(text), " "), test.want) {
-					t.Errorf("%d, want %d and %q in:\n%.2000s", got.code, test.code, test.want, text)
+			out := t.TempDir()
+			args := []string{"--live", "off", "--format", "text"}
+			for _, format := range formatNames()[1:] {
+				args = append(args, "--format", format+"="+filepath.Join(out, format))
+			}
+			got := inTime(t, append(args, dir)...)
+			printed := map[string]string{"text": got.stdout + got.stderr}
+			if got.code != test.code || !strings.Contains(strings.Join(strings.Fields(printed["text"]), " "), test.want) {
+				t.Errorf("%d, want %d and %q in:\n%.2000s", got.code, test.code, test.want, printed["text"])
+			}
+			for _, format := range formatNames()[1:] {
+				if got.code != exitError {
+					printed[format] = read(t, filepath.Join(out, format))
 				}
+			}
+			for format, text := range printed {
 				if i := acts(text); i >= 0 {
 					t.Errorf("%s: this acts on a terminal: %.80q", format, text[max(0, i-40):])
 				}

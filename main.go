@@ -114,6 +114,7 @@ func (p *program) diagnose(ctx context.Context, ask *request) (int, error) {
 	if err := nothingJudged(r); err != nil {
 		return exitError, err
 	}
+	ask.style.Prefix = p.inWorkspace(seen)
 	if err := p.write(r, ask, text); err != nil {
 		return exitError, err
 	}
@@ -179,6 +180,16 @@ func fromHere(dir string) string {
 	rel, err := filepath.Rel(here, dir)
 	if err != nil {
 		return dir
+	}
+	return filepath.ToSlash(rel)
+}
+
+// inWorkspace is the project's directory as the workspace of a GitHub workflow has it; elsewhere, and where the
+// project is not in it, as the current directory has it.
+func (p *program) inWorkspace(seen *recording.Record) string {
+	rel, err := filepath.Rel(p.variable("GITHUB_WORKSPACE"), seen.Stack.Directory)
+	if err != nil || !filepath.IsLocal(rel) {
+		return seen.Directory
 	}
 	return filepath.ToSlash(rel)
 }

@@ -154,7 +154,7 @@ func TestWrongUse(t *testing.T) {
 		"trace two directories":   {"trace http://localhost/ a b", "one directory at most", ""},
 		"rules with arguments":    {"rules a", `rules does not go with "a"`, "why502 ./rules"},
 		"rules with flags":        {"rules --live off", `rules does not go with "--live"`, ""},
-		"unknown format":          {"--format jsno", `unknown format "jsno"; there are text, json`, "did you mean --format json?"},
+		"unknown format":          {"--format jsno", `unknown format "jsno"; there are text, json, `, "did you mean --format json?"},
 		"no file of a format":     {"--format json=", "--format json= names no file", "--format json writes to standard output"},
 		"two formats to stdout":   {"--format json --format text", "json and text both go to standard output", "own file"},
 		"two formats to a file":   {"--format json=a --format text=./a", `json and text both go to "./a"`, "own file"},
@@ -319,6 +319,16 @@ func TestDiagnose(t *testing.T) {
 	} {
 		if got := why502(t, nil, test.args...); got.code != test.code || got.stderr != "" {
 			t.Errorf("why502 %q: %+v, want %d", test.args, got, test.code)
+		}
+	}
+}
+
+// The exit code does not depend on how the report is printed.
+func TestExitCodeOfFormats(t *testing.T) {
+	good, bad := working(t), breaking(t)
+	for _, format := range formatNames() {
+		if well, ill := why502(t, nil, "--format", format, good), why502(t, nil, "--format", format, bad); well.code != exitOK || ill.code != exitFound {
+			t.Errorf("%s: %d and %d", format, well.code, ill.code)
 		}
 	}
 }
@@ -493,6 +503,36 @@ func TestOutputFiles(t *testing.T) {
 	if entries, _ := os.ReadDir(out); len(entries) != 2 {
 		t.Errorf("something is left over: %v", entries)
 	}
+}
+
+// Formats for GitHub name files as the workspace has them, else as they are from here.
+func TestPrefix(t *testing.T) {
+	dir := breaking(t)
+	workspace, name := filepath.Split(dir)
+	here, err := filepath.Rel(cwd(t), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	here = filepath.ToSlash(here)
+	for env, want := range map[string]string{
+		"GITHUB_WORKSPACE=" + workspace:           name + "/nginx.conf",
+		"GITHUB_WORKSPACE=" + dir:                 "nginx.conf",
+		"GITHUB_WORKSPACE=" + workspace + "other": here + "/nginx.conf",
+		"GITHUB_WORKSPACE=":                       here + "/nginx.conf",
+	} {
+		if got := why502(t, []string{env}, "--format", "github", dir); !strings.Contains(got.stdout, "::error file="+want+",line=4,") {
+			t.Errorf("%s: no %s in\n%s", env, want, got.stdout)
+		}
+	}
+}
+
+func cwd(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // A run that fails leaves the files of the last one alone.

@@ -33,6 +33,31 @@ func (j *judge) reportRoutes(r *Report) {
 		r.Routes = append(r.Routes, j.routeReport(w))
 		r.Verdict = worst(r.Verdict, w.verdict)
 	}
+	r.Services = j.servicesOf(r)
+}
+
+// servicesOf are the services that the report's proxies and routes name, with their networks.
+func (j *judge) servicesOf(r *Report) (services []ServiceReport) {
+	named := map[string]bool{}
+	for _, p := range r.Proxies {
+		named[p.Service] = true
+	}
+	for _, route := range r.Routes {
+		for _, b := range route.Backends {
+			named[b.Service] = true
+		}
+	}
+	for _, svc := range j.services {
+		if !named[svc.Name] {
+			continue
+		}
+		reported := ServiceReport{Name: svc.Name}
+		for _, network := range j.networks(svc) {
+			reported.Networks = append(reported.Networks, j.masked(network))
+		}
+		services = append(services, reported)
+	}
+	return services
 }
 
 func (j *judge) routeReport(w *walked) RouteReport {

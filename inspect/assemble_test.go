@@ -178,3 +178,13 @@ func TestUnchecked(t *testing.T) {
 		"the daemon's container a", "the daemon's log b",
 	})
 }
+
+// The services that are on the way of a request are reported, with the networks that they share or do not.
+func TestReportServices(t *testing.T) {
+	stack := shop(t, server(pass("/", "http://api:8000")), edge+"  api: {image: example/api, networks: [back]}\n  cron: {image: example/cron}\nnetworks: {back: {}}\n")
+	var got []string
+	for _, s := range Judge(stack, nil, Live{}, Options{}).Services {
+		got = append(got, s.Name+" on "+strings.Join(s.Networks, " "))
+	}
+	equal(t, got, []string{"api on shop_back", "edge on shop_default"})
+}

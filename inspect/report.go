@@ -14,9 +14,10 @@ type Report struct {
 	Live      Live
 	Verdict   Verdict // the worst of the routes'
 	Proxies   []ProxyReport
-	Routes    []RouteReport // by proxy, then in the order of its configuration
-	Findings  []*Finding    // Findings[0] is the answer
-	Ignored   []*Finding    // by --ignore
+	Services  []ServiceReport // that are a proxy or that a route leads to, by name
+	Routes    []RouteReport   // by proxy, then in the order of its configuration
+	Findings  []*Finding      // Findings[0] is the answer
+	Ignored   []*Finding      // by --ignore
 	Unchecked []proxy.Unchecked
 	Trace     *Traced // of one request, which is then all that the report is about; nil: it is about the project
 }
@@ -113,6 +114,12 @@ type ProxyReport struct {
 	Nginx   string   // version; empty: not known
 	Config  []string // the project's files that its configuration comes from
 	State   string   // of its container; empty: not known
+}
+
+// ServiceReport is one service.
+type ServiceReport struct {
+	Name     string
+	Networks []string // full names of those that it is on
 }
 
 // RouteReport is one route with its verdict.

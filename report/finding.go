@@ -198,10 +198,12 @@ func (p *page) related(f *inspect.Finding) {
 			p.entry(label, fmt.Sprintf("and %d more", len(places)-i))
 			return
 		}
-		p.entry(label, placeText(r.Place)+" ("+r.Text+")")
+		p.entry(label, relatedText(r))
 		label = ""
 	}
 }
+
+func relatedText(r inspect.Related) string { return placeText(r.Place) + " (" + r.Text + ")" }
 
 // affected writes the routes of a finding where the path has not said it all.
 func (p *page) affected(r *inspect.Report, f *inspect.Finding) {

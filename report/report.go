@@ -16,6 +16,7 @@ type Options struct {
 	Width   int              // text: columns to wrap prose at; 0: 80
 	Show    inspect.Severity // the least severity that is printed; 0: all are
 	Version string           // of the program
+	Prefix  string           // github, sarif, markdown, junit: where the project is in the workspace
 }
 
 // Format is one way to print a report.
@@ -29,6 +30,11 @@ func Formats() []Format {
 	return []Format{
 		{"text", writeText},
 		{"json", writeJSON},
+		{"github", writeGitHub},
+		{"sarif", writeSARIF},
+		{"markdown", writeMarkdown},
+		{"junit", writeJUnit},
+		{"html", writeHTML},
 	}
 }
 

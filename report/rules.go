@@ -70,7 +70,7 @@ func RulePages(w io.Writer, rules []*inspect.Rule) error {
 			fmt.Fprintf(&b, "\n## %s\n\n", rule.Hop)
 			for _, r := range rules[i:] {
 				if r.Hop == rule.Hop {
-					fmt.Fprintf(&b, "- [%s](#%[1]s): %s\n", r.ID, escapeMarkdown(r.Title))
+					fmt.Fprintf(&b, "- [%s](#%[1]s): %s\n", r.ID, escapeProse(r.Title))
 				}
 			}
 		}
@@ -89,7 +89,7 @@ This file is written by ` + "`go test . -update`" + ` from what stands beside th
 
 // rulePage writes one rule.
 func rulePage(b *strings.Builder, rule *inspect.Rule) {
-	fmt.Fprintf(b, "\n### %s\n\n%s: %s.\n", rule.ID, severityName(rule.Severity), escapeMarkdown(rule.Title))
+	fmt.Fprintf(b, "\n### %s\n\n%s: %s.\n", rule.ID, severityName(rule.Severity), escapeProse(rule.Title))
 	markdownSection(b, "", rule.Why)
 	markdownCode(b, "Wrong:", rule.Bad)
 	markdownCode(b, "Right:", rule.Good)
@@ -103,7 +103,7 @@ func markdownSection(b *strings.Builder, first, text string) {
 		if paragraph == "" {
 			return
 		}
-		fmt.Fprintf(b, "\n%s%s\n", first, escapeMarkdown(strings.Join(strings.Fields(paragraph), " ")))
+		fmt.Fprintf(b, "\n%s%s\n", first, escapeProse(strings.Join(strings.Fields(paragraph), " ")))
 		first = ""
 	}
 }
@@ -114,15 +114,11 @@ func markdownCode(b *strings.Builder, heading, source string) {
 	if strings.TrimSpace(source) == "" {
 		return
 	}
-	fence := "```"
-	for strings.Contains(source, fence) {
-		fence += "`"
-	}
-	fmt.Fprintf(b, "\n%s\n\n%s\n%s\n%[2]s\n", heading, fence, source)
+	fmt.Fprintf(b, "\n%s\n\n%s", heading, fenced("", strings.Split(source, "\n")))
 }
 
-// escapeMarkdown makes prose plain text in Markdown: nothing in it formats, links, or is taken for HTML.
-func escapeMarkdown(text string) string { return markdownEscapes.Replace(Clean(text)) }
+// escapeProse is escapeMarkdown for the program's own prose, which stays readable as it is.
+func escapeProse(text string) string { return markdownEscapes.Replace(Clean(text)) }
 
 var markdownEscapes = strings.NewReplacer(
 	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "|", `\|`, "#", `\#`, "~", `\~`, "$", `\$`,

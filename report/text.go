@@ -224,7 +224,7 @@ func (p *page) findings(r *inspect.Report) {
 
 // unchecked writes what was not looked at, and how to have it looked at.
 func (p *page) unchecked(r *inspect.Report) {
-	all := slices.Concat(daemonUnchecked(r.Live), probeUnchecked(r.Live.Probe), r.Unchecked)
+	all := notChecked(r)
 	if len(all) == 0 {
 		return
 	}
@@ -237,6 +237,12 @@ func (p *page) unchecked(r *inspect.Report) {
 		}
 		p.hang(plain, "  - ", u.What+": "+u.Why)
 	}
+}
+
+// notChecked is everything that was not looked at: what the daemon did not say, what was not tried, and what
+// the files do not have.
+func notChecked(r *inspect.Report) []proxy.Unchecked {
+	return slices.Concat(daemonUnchecked(r.Live), probeUnchecked(r.Live.Probe), r.Unchecked)
 }
 
 // daemonUnchecked says what is not known because the daemon did not say it.
@@ -277,15 +283,8 @@ func defaultNote(state inspect.LiveState) string {
 
 // footer writes what was left out on purpose, and where to read on.
 func (p *page) footer(r *inspect.Report) {
-	printed := shown(r.Findings, p.Options)
-	var lines []string
-	if n := len(r.Ignored); n > 0 {
-		lines = append(lines, count(n, "finding")+" left out because of --ignore")
-	}
-	if n := len(r.Findings) - len(printed); n > 0 {
-		lines = append(lines, count(n, "finding")+" left out because of --show")
-	}
-	if len(printed) > 0 {
+	lines := leftOut(r, p.Options)
+	if printed := shown(r.Findings, p.Options); len(printed) > 0 {
 		lines = append(lines, "why502 explain "+printed[0].Rule.ID+" says more")
 	}
 	if len(lines) == 0 {
@@ -295,6 +294,17 @@ func (p *page) footer(r *inspect.Report) {
 	for _, l := range lines {
 		p.line(dim, l)
 	}
+}
+
+// leftOut says what is not printed because that was asked for.
+func leftOut(r *inspect.Report, opts Options) (lines []string) {
+	if n := len(r.Ignored); n > 0 {
+		lines = append(lines, count(n, "finding")+" left out because of --ignore")
+	}
+	if n := len(r.Findings) - len(shown(r.Findings, opts)); n > 0 {
+		lines = append(lines, count(n, "finding")+" left out because of --show")
+	}
+	return lines
 }
 
 func severityStyle(s inspect.Severity) style {
