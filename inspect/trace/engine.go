@@ -275,7 +275,7 @@ func (e *engine) answer(a Answer) phase {
 	}
 	a.Location = e.absolute(cmp.Or(a.Location, e.location)) // nginx keeps that of a redirect that an error_page replaced
 	e.way.Answer = a
-	if e.way.Unknown == "" {
+	if e.way.Unknown == "" && e.way.Pass == nil {
 		e.step(StepAnswer, a.Place, "%s", a.What)
 	}
 	return nil
