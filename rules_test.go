@@ -108,6 +108,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"why502/inspect/live":      {"why502/inspect", "why502/inspect/probe", "why502/compose", docker},
 		"why502/inspect/probe":     {"why502/inspect"},
 		"why502/inspect/recording": {"why502/inspect", "why502/compose", "why502/compose/proxy"},
+		"why502/inspect/trace":     {"why502/compose/proxy"},
 		"why502/compose":           {"why502/compose/nginx", "why502/compose/proxy", composeGo},
 		"why502/compose/nginx":     {"why502/compose/proxy", crossplane},
 		"why502/compose/proxy":     {},
