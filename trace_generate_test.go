@@ -357,9 +357,9 @@ func (c *traced) without(from, to int) *traced {
 	return &traced{http: copied(c.http), requests: c.requests}
 }
 
-// only is the configuration with one of its requests.
+// only is the configuration with one of its requests, and what nginx did with that.
 func (c *traced) only(request int) *traced {
-	return &traced{http: c.http, requests: []asked{c.requests[request]}}
+	return &traced{c.http, []asked{c.requests[request]}, []sight{c.seen[request]}, c.address}
 }
 
 // text renders the configuration as the n-th of its nginx.

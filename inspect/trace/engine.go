@@ -270,14 +270,19 @@ func (e *engine) fail(status int, at proxy.Place, what string) phase {
 
 // answer ends the request.
 func (e *engine) answer(a Answer) phase {
+	if e.way.Unknown == "" {
+		e.step(StepAnswer, a.Place, "%s", a.What)
+	}
+	return e.finish(a)
+}
+
+// finish is answer without a step of its own.
+func (e *engine) finish(a Answer) phase {
 	if e.status != 0 {
 		a.Status = e.status
 	}
 	a.Location = e.absolute(cmp.Or(a.Location, e.location)) // nginx keeps that of a redirect that an error_page replaced
 	e.way.Answer = a
-	if e.way.Unknown == "" {
-		e.step(StepAnswer, a.Place, "%s", a.What)
-	}
 	return nil
 }
 

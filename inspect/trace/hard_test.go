@@ -216,6 +216,42 @@ server { listen unix:/run/n.sock; server_name f; }`)
 	}
 }
 
+// What becomes of a request whose upstream fails, or answers with an error.
+func TestUpstream(t *testing.T) {
+	const pages = "root /srv; error_page 502 504 /50x.html; error_page 404 = @other; location @other { proxy_pass http://other; } "
+	tests := []struct {
+		config string
+		status int
+		failed bool
+		want   string
+	}{
+		{`location / { proxy_pass http://api; }`, 502, true, "/ 502 "}, // the page is asked for at the upstream too
+		{`location / { proxy_pass http://api; } location = /50x.html {}`, 502, true, "= /50x.html 502 /srv/50x.html"},
+		{`location / { proxy_pass http://api; }`, 500, true, "/ 500 "},
+		{`location / { proxy_pass http://api; }`, 404, false, "/ 0 "},
+		{`location / { proxy_intercept_errors on; proxy_pass http://api; }`, 404, false, "@other 0 "},
+		{`location / { proxy_pass http://api; } location = /50x.html { internal; return 200 sorry; }`, 504, true, "= /50x.html 504 "},
+	}
+	for _, test := range tests {
+		fails := func(sent Sent) (int, bool) {
+			if sent.Host != "api" {
+				return 0, false
+			}
+			return test.status, test.failed
+		}
+		there := func(string) (FileKind, bool) { return RegularFile, true }
+		request := Request{Port: 80, Target: "/x", Headers: []Field{{Name: "Host", Value: "a"}}}
+		way := Follow(parse(t, "server { "+pages+test.config+" }"), request, Options{Files: there, Upstream: fails}).Ways[0]
+		got := "unknown: " + way.Unknown
+		if way.Unknown == "" && way.Location != nil {
+			got = fmt.Sprintf("%s %d %s", way.Location, way.Answer.Status, way.Answer.File)
+		}
+		if got != test.want {
+			t.Errorf("%s %d: %s, want %s", test.config, test.status, got, test.want)
+		}
+	}
+}
+
 func FuzzFollow(f *testing.F) {
 	f.Add("/a?b", "h", "^(a+)+$", "/$1")
 	f.Fuzz(func(t *testing.T, target, host, pattern, text string) {

@@ -3,6 +3,7 @@ package trace
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -136,7 +137,32 @@ func (e *engine) pass(d *proxy.Directive) phase {
 		e.give("what is passed on: " + sent.Unknown)
 	}
 	e.step(StepPass, p.Place, "%s", p)
-	return e.answer(Answer{What: p.String(), Place: p.Place})
+	if status := e.intercepted(p, *sent); status != 0 && e.way.Unknown == "" {
+		return e.fail(status, p.Place, p.String())
+	}
+	return e.finish(Answer{What: p.String(), Place: p.Place})
+}
+
+// intercepted is the status of an upstream that error_page may replace: one that nginx makes itself, or
+// one that it is told to intercept. 0: none.
+func (e *engine) intercepted(p *proxy.Pass, sent Sent) int {
+	if e.options.Upstream == nil {
+		return 0
+	}
+	status, failed := e.options.Upstream(sent)
+	kind := strings.TrimSuffix(p.Directive, "pass")
+	if failed || status >= 300 && e.scope.isOn(kind+"intercept_errors", false) && e.replaces(status) {
+		return status
+	}
+	return 0
+}
+
+// replaces says whether an error_page is there for a status.
+func (e *engine) replaces(status int) bool {
+	return slices.ContainsFunc(e.scope.nearest("error_page"), func(d *proxy.Directive) bool {
+		_, ok := newErrorPage(d, status)
+		return ok
+	})
 }
 
 // sentURI is the URI that the upstream is asked for.

@@ -70,83 +70,107 @@ func (t *target) absolute(text string) (rest, wrong string) {
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
-// normalize decodes a path and resolves its dots and slashes, by the states that nginx has.
-func (t *target) normalize(text string, mergeSlashes bool) (wrong string) {
-	const (
-		usual = iota
-		slash
-		dot
-		dotDot
-	)
-	t.plus = strings.Contains(before(text, "?#"), "+")
-	var out []byte
-	state := usual
-	// up goes back by one directory; the dots are written already
-	up := func() bool {
-		at := len(out) - 4
-		for ; at >= 0 && out[at] != '/'; at-- {
+// cleaner resolves the dots and slashes of a path, byte by byte, by the states that nginx has.
+type cleaner struct {
+	out          []byte
+	state        state
+	mergeSlashes bool
+}
+
+// state is what the path ends with so far.
+type state int
+
+const (
+	usual state = iota
+	afterSlash
+	afterDot
+	afterDots
+)
+
+// errOutside is why nginx refuses a path whose dots lead above its beginning.
+const errOutside = "the target leads out of the root"
+
+// add adds a byte; ok is false where the path leads out of the root.
+func (p *cleaner) add(c byte) (ok bool) {
+	switch {
+	case c == '/':
+		if p.state == afterDot || p.state == afterDots {
+			ok, p.state = p.resolve(), afterSlash
+			return ok
+		}
+		if p.state != afterSlash || !p.mergeSlashes {
+			p.out = append(p.out, c)
+		}
+		p.state = afterSlash
+		return true
+	case c == '.' && p.state == afterSlash:
+		p.state = afterDot
+	case c == '.' && p.state == afterDot:
+		p.state = afterDots
+	default:
+		p.state = usual
+	}
+	p.out = append(p.out, c)
+	return true
+}
+
+// resolve takes away the dots at the end, and with two of them a directory.
+func (p *cleaner) resolve() (ok bool) {
+	switch p.state {
+	case afterDot:
+		p.out = p.out[:len(p.out)-1]
+	case afterDots:
+		at := len(p.out) - len("/..") - 1
+		for at >= 0 && p.out[at] != '/' {
+			at--
 		}
 		if at < 0 {
 			return false
 		}
-		out = out[:at+1]
-		return true
+		p.out = p.out[:at+1]
 	}
+	return true
+}
+
+// normalize decodes a path and resolves its dots and slashes.
+func (t *target) normalize(text string, mergeSlashes bool) (wrong string) {
+	path := cleaner{mergeSlashes: mergeSlashes}
+	t.plus = strings.Contains(before(text, "?#"), "+")
 	i := 0
-	for ; i < len(text); i++ {
-		c, literal := text[i], false
+	for ; i < len(text) && text[i] != '?' && text[i] != '#'; i++ {
+		c := text[i]
 		if c == '%' {
-			high, ok1 := digit(text, i+1)
-			low, ok2 := digit(text, i+2)
-			if !ok1 || !ok2 {
-				return "an invalid escape in the target"
+			if c, wrong = decode(text, i); wrong != "" {
+				return wrong
 			}
-			t.quoted = true
 			i += 2
-			c = high<<4 | low
-			if c == 0 {
-				return "an escaped zero byte in the target"
-			}
-			literal = c == '%' || c == '#' || c == '?'
-			t.plus = t.plus || c == '+'
+			t.quoted, t.plus = true, t.plus || c == '+'
 		}
-		if !literal && (c == '?' || c == '#') {
-			break
-		}
-		switch {
-		case literal:
-			out, state = append(out, c), usual
-		case c == '/' && state == slash:
-			if !mergeSlashes {
-				out = append(out, c)
-			}
-		case c == '/' && state == dot:
-			out, state = out[:len(out)-1], slash
-		case c == '/' && state == dotDot:
-			if !up() {
-				return "the target leads out of the root"
-			}
-			state = slash
-		case c == '/':
-			out, state = append(out, c), slash
-		case c == '.' && state == slash:
-			out, state = append(out, c), dot
-		case c == '.' && state == dot:
-			out, state = append(out, c), dotDot
-		default:
-			out, state = append(out, c), usual
+		if !path.add(c) {
+			return errOutside
 		}
 	}
-	if state == dot {
-		out = out[:len(out)-1]
-	} else if state == dotDot && !up() {
-		return "the target leads out of the root"
+	if !path.resolve() {
+		return errOutside
 	}
-	t.uri = string(out)
-	if i < len(text) && text[i] == '?' {
+	t.uri = string(path.out)
+	if strings.HasPrefix(text[i:], "?") {
 		t.args = before(text[i+1:], "#")
 	}
 	return ""
+}
+
+// decode is the byte that an escape stands for.
+func decode(text string, i int) (c byte, wrong string) {
+	high, ok1 := digit(text, i+1)
+	low, ok2 := digit(text, i+2)
+	switch c = high<<4 | low; {
+	case !ok1 || !ok2:
+		return 0, "an invalid escape in the target"
+	case c == 0:
+		return 0, "an escaped zero byte in the target"
+	}
+	return c, ""
 }
 
 // before is what stands before the first of the characters.

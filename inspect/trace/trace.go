@@ -55,6 +55,11 @@ type Options struct {
 	// Files says what there is at a path of the container; known is false where that cannot be told.
 	// Nil: nothing is known.
 	Files func(path string) (kind FileKind, known bool)
+
+	// Upstream says what status asking an upstream comes to, so that it can be followed which error_page
+	// replaces it: failed where that is nginx's own word (502, 504) because the upstream failed. 0 and nil:
+	// not known, and the pass is the end of the way.
+	Upstream func(sent Sent) (status int, failed bool)
 }
 
 // Trace is what becomes of a request: one way where the files decide, else one for each of the
@@ -73,11 +78,11 @@ func (t Trace) Certain() bool {
 type Way struct {
 	Assumed  []Choice // what the files leave open, and what this way takes to be so
 	Steps    []Step
-	Server   *proxy.Server   // nil: nothing listens there
-	Location *proxy.Location // the one that answers; nil: the server itself does
-	Nested   []*proxy.Location
-	Pass     *proxy.Pass // nil: nginx itself answers
-	Sent     *Sent       // what goes to the upstream; nil without a pass
+	Server   *proxy.Server     // nil: nothing listens there
+	Location *proxy.Location   // the one that answers; nil: the server itself does
+	Nested   []*proxy.Location // that and those around it, the outermost first
+	Pass     *proxy.Pass       // the last that hands it on; nil: nginx itself answers
+	Sent     *Sent             // what goes to that upstream; nil without a pass
 	Answer   Answer
 	Unknown  string // why it could not be followed to its end
 }

@@ -82,3 +82,32 @@ func TestFollow(t *testing.T) {
 		}
 	}
 }
+
+// What is sent besides the URI: headers, and the parameters of FastCGI and its like.
+func TestFields(t *testing.T) {
+	tests := []struct{ config, target, want string }{
+		{`proxy_set_header Host $host; proxy_set_header X-Real-IP $remote_addr; server { location / { proxy_pass http://a; } }`, "/", "X-Real-IP=?"},
+		{`proxy_set_header X-A a; server { location / { proxy_set_header X-B "$scheme:$server_port"; proxy_set_header X-C ""; proxy_pass http://a; } }`, "/", "X-B=http:80"},
+		{`server { root /srv; index index.php; location / { } location ~ ^(.+\.php)(/.*)?$ { fastcgi_split_path_info ^(.+\.php)(/.*)$;
+			fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name; fastcgi_param PATH_INFO $fastcgi_path_info; fastcgi_param Q $query_string; fastcgi_pass php:9000; } }`,
+			"/a%20b.php/x?y", "SCRIPT_FILENAME=/srv/a b.php PATH_INFO=/x Q=y"},
+		{`server { location / { uwsgi_param REQUEST_URI $request_uri; uwsgi_param M "$request_method"; uwsgi_pass app:3031; } }`, "/a//b", "REQUEST_URI=/a//b M=GET"},
+	}
+	for _, test := range tests {
+		way := follow(parse(t, test.config), test.target).Ways[0]
+		if way.Sent == nil {
+			t.Errorf("%s: nothing is sent: %s", test.config, summary(way))
+			continue
+		}
+		var got []string
+		for _, f := range way.Sent.Fields {
+			if f.Unknown != "" {
+				f.Value = "?"
+			}
+			got = append(got, f.Name+"="+f.Value)
+		}
+		if s := strings.Join(got, " "); s != test.want {
+			t.Errorf("%s: %s, want %s", test.config, s, test.want)
+		}
+	}
+}
