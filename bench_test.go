@@ -7,8 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	crossplane "github.com/nginxinc/nginx-go-crossplane"
@@ -24,14 +27,17 @@ func BenchmarkDiagnose(b *testing.B) {
 		for _, format := range []string{"text", "json"} {
 			b.Run(fmt.Sprintf("%s/%d", format, n), func(b *testing.B) {
 				for b.Loop() {
-					var out, errs bytes.Buffer
-					code := run(context.Background(), []string{"--live", "off", "--format", format, dir}, nil, strings.NewReader(""), &out, &errs)
-					if code != 0 {
-						b.Fatalf("exit %d: %s%s", code, errs.String(), out.String())
-					}
+					diagnoseOnce(b, dir, format)
 				}
 			})
 		}
+	}
+}
+
+func diagnoseOnce(b *testing.B, dir, format string) {
+	var out, errs bytes.Buffer
+	if code := run(context.Background(), []string{"--live", "off", "--format", format, dir}, nil, strings.NewReader(""), &out, &errs); code != 0 {
+		b.Fatalf("exit %d: %s%s", code, errs.String(), out.String())
 	}
 }
 
@@ -56,6 +62,36 @@ func BenchmarkParsers(b *testing.B) {
 				loadAlone(b, dir)
 				parseAlone(b, dir)
 			}
+		})
+	}
+}
+
+// BenchmarkRatio runs the two parsers, the program and the program with JSON in turns, and gives what the medians
+// of eleven rounds are to each other: go test -run '^$' -bench Ratio -benchtime 1x .
+func BenchmarkRatio(b *testing.B) {
+	defer runtime.KeepAlive(collectLess()) // as the program is released
+	for _, n := range sizes {
+		dir := generate(b, n)
+		ways := []func(){
+			func() { loadAlone(b, dir); parseAlone(b, dir) },
+			func() { diagnoseOnce(b, dir, "text") },
+			func() { diagnoseOnce(b, dir, "json") },
+		}
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			took := make([][]time.Duration, len(ways))
+			for b.Loop() {
+				for range 11 {
+					for i, way := range ways {
+						runtime.GC() // each begins with an empty heap, as a process does
+						began := time.Now()
+						way()
+						took[i] = append(took[i], time.Since(began))
+					}
+				}
+			}
+			median := func(i int) float64 { slices.Sort(took[i]); return float64(took[i][len(took[i])/2]) }
+			b.ReportMetric(median(1)/median(0), "text/parsers")
+			b.ReportMetric(median(2)/median(0), "json/parsers")
 		})
 	}
 }

@@ -36,18 +36,22 @@ const (
 )
 
 func main() {
-	// A run is over before garbage matters. The ballast, which is never touched and so takes no
-	// memory, keeps small projects from collecting any; with less headroom than usual beyond it, large
-	// ones stay small.
 	log.SetOutput(io.Discard) // net/http reports broken daemons there, in their own words
-	ballast := make([]byte, 64<<20)
-	debug.SetGCPercent(50)
-	debug.SetMemoryLimit(200 << 20) // beyond any project that is meant: garbage matters more than time then
+	ballast := collectLess()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // so that a second signal ends the program at once
 	code := run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
 	runtime.KeepAlive(ballast)
 	os.Exit(code)
+}
+
+// collectLess sets how garbage is collected: a run is over before that matters. The ballast, which is never
+// touched and so takes no memory, keeps small projects from collecting any; with less headroom than usual
+// beyond it, large ones stay small. It counts for as long as it is kept.
+func collectLess() (ballast []byte) {
+	debug.SetGCPercent(50)
+	debug.SetMemoryLimit(200 << 20) // beyond any project that is meant: garbage matters more than time then
+	return make([]byte, 64<<20)
 }
 
 // run is the program: streams, arguments and environment in, exit code out.

@@ -28,6 +28,7 @@ type facts struct {
 	ports      map[string][]listening                  // of each service, once asked for
 	bound      map[*compose.Service][]binding          // what each is told of where to listen, once asked for
 	spoken     map[endpoint]protocol                   // by services, once asked for
+	paths      map[string]pathKind                     // of locations, once asked for
 	near       map[[2]string]string                    // the nearest name to a proxy's host, once asked for
 	written    map[string][]string                     // names that a proxy's passes could use, once asked for
 	reached    map[string]map[*compose.Service]bool    // what depends_on leads to from a service, once asked for
@@ -43,7 +44,7 @@ func newFacts(stack *compose.Stack, snap *Snapshot) *facts {
 	f := &facts{
 		stack: stack, snap: snap, containers: map[string][]*Container{}, names: map[string]nameTable{}, proxies: map[string]*compose.Proxy{}, nginx: map[string]*compose.Proxy{},
 		together: map[*compose.Service][]*compose.Service{}, led: map[*compose.Route][]Backend{}, nets: map[string][]string{}, ports: map[string][]listening{}, bound: map[*compose.Service][]binding{}, spoken: map[endpoint]protocol{},
-		near: map[[2]string]string{}, written: map[string][]string{}, reached: map[string]map[*compose.Service]bool{},
+		paths: map[string]pathKind{}, near: map[[2]string]string{}, written: map[string][]string{}, reached: map[string]map[*compose.Service]bool{},
 		early: map[*compose.Proxy][]*compose.Service{}, defaults: map[port]*proxy.Server{}, replies: map[way]*Reply{}, journals: map[*compose.Proxy]*journal{},
 	}
 	for _, name := range slices.Sorted(maps.Keys(stack.Services)) {

@@ -59,26 +59,54 @@ websockets. The upstream sees a plain request: 400, 404 or 426, and nginx logs n
 }
 
 var (
-	websocketPath = regexp.MustCompile(`(?i)(^|[/^(|])(ws|wss|websockets?|websockify|cable|webpack-hmr)([/$)|?]|$)`)
-	pollingPath   = regexp.MustCompile(`(?i)(^|[/^(|])(socket\.io|sockjs|sockjs-node|signalr)([/$)|?]|$)`)
-	needsSocket   = regexp.MustCompile(`^(uptime-kuma|home-assistant|homeassistant|code-server|node-red|ttyd|wetty)$`)
+	forSockets  = regexp.MustCompile(`(?i)(^|[/^(|])(ws|wss|websockets?|websockify|cable|webpack-hmr)([/$)|?]|$)`)
+	forPolling  = regexp.MustCompile(`(?i)(^|[/^(|])(socket\.io|sockjs|sockjs-node|signalr)([/$)|?]|$)`)
+	needsSocket = regexp.MustCompile(`^(uptime-kuma|home-assistant|homeassistant|code-server|node-red|ttyd|wetty)$`)
 )
 
 // websocketSign is what says that websockets go through a route: its path, or an app that does nothing
 // without them; empty: nothing does. without says that the clients know another way.
 func (c *Case) websocketSign() (sign string, without bool) {
-	loc := strings.ReplaceAll(c.Route.Location.Path, `\`, "")
+	loc := c.Route.Location
+	if loc.Modifier == "@" {
+		return "", false
+	}
+	kind, known := c.paths[loc.Path]
+	if !known {
+		kind = pathKindOf(loc.Path)
+		c.paths[loc.Path] = kind
+	}
+	if kind != anyPath {
+		return "location " + loc.String(), kind == pollingPath
+	}
+	if loc.Path != "/" {
+		return "", false
+	}
 	image, _, _ := strings.Cut(path.Base(c.Backend.Service.Base()), ":")
-	switch {
-	case c.Route.Location.Modifier == "@":
-	case websocketPath.MatchString(loc):
-		return "location " + c.Route.Location.String(), false
-	case pollingPath.MatchString(loc):
-		return "location " + c.Route.Location.String(), true
-	case loc == "/" && needsSocket.MatchString(image) && !c.upgradesElsewhere():
+	if needsSocket.MatchString(image) && !c.upgradesElsewhere() {
 		return "the page of " + image, false
 	}
 	return "", false
+}
+
+// pathKind is what the path of a location says of websockets.
+type pathKind int
+
+const (
+	anyPath     pathKind = iota
+	socketPath           // it is for them
+	pollingPath          // it is for them, and for another way that clients know
+)
+
+func pathKindOf(path string) pathKind {
+	path = strings.ReplaceAll(path, `\`, "")
+	switch {
+	case forSockets.MatchString(path):
+		return socketPath
+	case forPolling.MatchString(path):
+		return pollingPath
+	}
+	return anyPath
 }
 
 // upgradesElsewhere says whether another route to the same service lets websockets through.
@@ -190,8 +218,11 @@ func (c *Case) asking() (at []*Case, host string) {
 		_, set := r.Pass.Header("Host")
 		suspect := r.Pass.HTTPVersion != "" && !set && (forgottenHost(r.Pass) != nil || strings.Contains(name, "_"))
 		for _, b := range c.backends(r) {
+			if b.Service == nil || !suspect && c.snap == nil {
+				continue
+			}
 			of := &Case{Proxy: c.Proxy, Route: r, Backend: b, facts: c.facts}
-			if b.Service != nil && (suspect && c.nginx[b.Service.Name] == nil || of.renamed().state == HopBroken) {
+			if suspect && c.nginx[b.Service.Name] == nil || of.renamed().state == HopBroken {
 				at = append(at, of)
 			}
 		}

@@ -228,11 +228,12 @@ collide easily.`,
 	Good: `api: {networks: {shared: {aliases: [shop-api]}}}   # and: proxy_pass http://shop-api:8000;`,
 	Fix:  "give the upstream a name of its own, or put it on a network of the project",
 	Check: func(c *Case) *Finding {
-		if !c.named() {
+		bearers := c.names[c.Proxy.Service.Name][strings.ToLower(c.Backend.Host)]
+		if !c.named() || len(bearers) < 2 {
 			return nil
 		}
 		owners := map[string][]string{}
-		for _, b := range c.names[c.Proxy.Service.Name][strings.ToLower(c.Backend.Host)] {
+		for _, b := range bearers {
 			if b.network != "" && !slices.Contains(owners[b.network], b.who()) {
 				owners[b.network] = append(owners[b.network], b.who())
 			}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"strings"
@@ -313,6 +314,30 @@ func TestJSONProbe(t *testing.T) {
 	} {
 		if got := liveRowOf(test.live); got.Probe != test.probe || got.Note != test.note {
 			t.Errorf("%+v: probe %q, note %q", test.live, got.Probe, got.Note)
+		}
+	}
+}
+
+// The document is indented as the encoder of the standard library does it.
+func TestIndentJSON(t *testing.T) {
+	for _, doc := range []any{
+		documentOf(shop(), Options{}), documentOf(clean(), Options{}), documentOf(crowd(), Options{}), documentOf(traced(), Options{}),
+		map[string]any{`a"\`: []any{}, "b": map[string]any{}, "c": []any{1, -2.5e9, true, nil, "{[,:]}\\\"", []any{[]any{""}}}, "": "é\x7f\\"},
+		[]any{}, "alone", nil,
+	} {
+		var compact, want bytes.Buffer
+		for _, b := range []*bytes.Buffer{&compact, &want} {
+			enc := json.NewEncoder(b)
+			enc.SetEscapeHTML(false)
+			if b == &want {
+				enc.SetIndent("", "  ")
+			}
+			if err := enc.Encode(doc); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := indentJSON(compact.Bytes()); string(got) != want.String() {
+			t.Errorf("got\n%s\nwant\n%s", got, want.String())
 		}
 	}
 }
