@@ -176,16 +176,18 @@ func encode(w io.Writer, doc any) error {
 type layouter struct{ to io.Writer }
 
 func (l layouter) Write(doc []byte) (int, error) {
-	if _, err := l.to.Write(escapeJSON(indentJSON(doc))); err != nil {
-		return 0, err
+	var space []byte
+	if b, ok := l.to.(*bytes.Buffer); ok { // of many megabytes, one copy less
+		b.Grow(len(doc) * 3 / 2)
+		space = b.AvailableBuffer()
 	}
-	return len(doc), nil
+	_, err := l.to.Write(indentJSON(space, escapeJSON(doc)))
+	return len(doc), err
 }
 
-// indentJSON indents what an encoder has written by two blanks for each level, as the encoder itself would; that
-// checks each byte once more, which takes longer than to encode them.
-func indentJSON(doc []byte) []byte {
-	out := make([]byte, 0, len(doc)*3/2)
+// indentJSON appends what an encoder has written, indented by two blanks for each level as the encoder itself
+// would do; that checks each byte once more, which takes longer than to encode them.
+func indentJSON(out, doc []byte) []byte {
 	depth := 0
 	line := func() {
 		out = append(out, '\n')

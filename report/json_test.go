@@ -336,7 +336,7 @@ func TestIndentJSON(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got := indentJSON(compact.Bytes()); string(got) != want.String() {
+		if got := indentJSON(nil, compact.Bytes()); string(got) != want.String() {
 			t.Errorf("got\n%s\nwant\n%s", got, want.String())
 		}
 	}
