@@ -124,7 +124,7 @@ func (c *Case) upgradable() (s sight) {
 }
 
 var upstreamTLSRejected = &Rule{
-	ID: "upstream-tls-rejected", Hop: HopProtocol, Scope: OfRoute, Severity: Error, Causes: "F8 F9",
+	ID: "upstream-tls-rejected", Hop: HopProtocol, Scope: OfRoute, Severity: Error, Live: true, Causes: "F8 F9",
 	Title: "nginx and its upstream do not come to terms over TLS",
 	Why: `nginx does not say which name it means unless it is told to, and a server with several certificates may end the
 handshake then: "SSL_do_handshake() failed (… alert handshake failure)". With proxy_ssl_verify a certificate has to be

@@ -10,7 +10,7 @@ import (
 // Judge walks every route of the stack and reports what is wrong, worst first. A nil snapshot means
 // a verdict from the files alone; live says what became of the daemon.
 func Judge(stack *compose.Stack, snap *Snapshot, live Live, opts Options) *Report {
-	j := &judge{facts: newFacts(stack, snap), rules: byHop(), masks: map[string]string{}, secrets: NewSecrets(stack), ids: map[string]string{}, alike: map[string]int{}}
+	j := &judge{facts: newFacts(stack, snap), rules: byHop(snap != nil), masks: map[string]string{}, secrets: NewSecrets(stack), ids: map[string]string{}, alike: map[string]int{}}
 	if live.State == LiveInspected && snap != nil && len(snap.Project) > 0 && !j.live() {
 		live.Note = "the project is stopped, so this is a verdict from the files; start it and ask again"
 	}

@@ -6,6 +6,7 @@ type Rule struct {
 	Hop      Hop
 	Scope    Scope
 	Severity Severity // of a finding that is proven or certain; a likely one is at most a warning
+	Live     bool     // nothing in the files shows it, so that it is not tried where they are all there is
 	Causes   string   // ids of causes, as errorlog's kinds have them, with blanks: they join a rule with the log lines that show it
 	Title    string   // one line, lower case, without a full stop
 	Why      string   // what happens, and why

@@ -103,9 +103,12 @@ var rules = []*Rule{
 // rulesByHop are the rules of each hop and scope, in their order.
 type rulesByHop [len(hops)][2][]*Rule
 
-func byHop() (all rulesByHop) {
+// byHop are the rules that may find something: from the files alone, not those that need the daemon.
+func byHop(live bool) (all rulesByHop) {
 	for _, r := range rules {
-		all[r.Hop][r.Scope] = append(all[r.Hop][r.Scope], r)
+		if live || !r.Live {
+			all[r.Hop][r.Scope] = append(all[r.Hop][r.Scope], r)
+		}
 	}
 	return all
 }

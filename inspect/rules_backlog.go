@@ -1,7 +1,7 @@
 package inspect
 
 var upstreamBacklogFull = &Rule{
-	ID: "upstream-backlog-full", Hop: HopResponse, Scope: OfRoute, Severity: Error, Causes: "D13",
+	ID: "upstream-backlog-full", Hop: HopResponse, Scope: OfRoute, Severity: Error, Live: true, Causes: "D13",
 	Title: "the upstream accepts no more connections",
 	Why: `A process that is busy, or stuck, accepts none of the connections that come. The kernel lets some wait, as many
 as the backlog that the app asks for, and drops the others: "upstream timed out (110) while connecting to upstream", 504.`,

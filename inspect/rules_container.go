@@ -87,7 +87,7 @@ func (c *Case) down() []*Container {
 }
 
 var upstreamOOMKilled = &Rule{
-	ID: "upstream-oom-killed", Hop: HopContainer, Scope: OfRoute, Severity: Error, Causes: "D4",
+	ID: "upstream-oom-killed", Hop: HopContainer, Scope: OfRoute, Severity: Error, Live: true, Causes: "D4",
 	Title: "the upstream was killed for want of memory",
 	Why: `The kernel kills what exceeds the container's memory limit (exit code 137). Requests that were under way
 end in 502, "upstream prematurely closed connection".`,
@@ -163,7 +163,7 @@ func (c *Case) aboutMemory(f *Finding, box *Container, kills []Kill) *Finding {
 }
 
 var upstreamRestarting = &Rule{
-	ID: "upstream-restarting", Hop: HopContainer, Scope: OfRoute, Severity: Error, Causes: "D3",
+	ID: "upstream-restarting", Hop: HopContainer, Scope: OfRoute, Severity: Error, Live: true, Causes: "D3",
 	Title: "the upstream keeps restarting",
 	Why:   `Its process ends soon after each start. Between the starts its name does not resolve and its port is closed.`,
 	Bad:   `Restarting (1) 4 seconds ago`,
@@ -190,7 +190,7 @@ var upstreamRestarting = &Rule{
 }
 
 var upstreamPaused = &Rule{
-	ID: "upstream-paused", Hop: HopContainer, Scope: OfRoute, Severity: Error, Causes: "D15",
+	ID: "upstream-paused", Hop: HopContainer, Scope: OfRoute, Severity: Error, Live: true, Causes: "D15",
 	Title: "the upstream is paused",
 	Why:   `The kernel still accepts connections for a paused container, but nothing answers: after proxy_read_timeout, 504.`,
 	Bad:   `docker compose pause api`,
@@ -209,7 +209,7 @@ var upstreamPaused = &Rule{
 }
 
 var upstreamNotRunning = &Rule{
-	ID: "upstream-not-running", Hop: HopContainer, Scope: OfRoute, Severity: Error, Causes: "D2",
+	ID: "upstream-not-running", Hop: HopContainer, Scope: OfRoute, Severity: Error, Live: true, Causes: "D2",
 	Title: "the upstream does not run",
 	Why: `Its container ended, or could not be started. Its name does not resolve any more; a running nginx keeps the
 old address, where nobody answers.`,
@@ -260,7 +260,7 @@ func (c *Case) stateFinding(status Status, box *Container, format string, args .
 }
 
 var upstreamStarting = &Rule{
-	ID: "upstream-starting", Hop: HopContainer, Scope: OfRoute, Severity: Warning, Causes: "D6",
+	ID: "upstream-starting", Hop: HopContainer, Scope: OfRoute, Severity: Warning, Live: true, Causes: "D6",
 	Title: "the upstream is still starting",
 	Why:   `Its health check has not passed yet. Until the app listens, requests get 502.`,
 	Bad:   `depends_on: [api]`,
@@ -284,7 +284,7 @@ func (c *Case) booting(e end) bool {
 }
 
 var upstreamUnhealthy = &Rule{
-	ID: "upstream-unhealthy", Hop: HopContainer, Scope: OfRoute, Severity: Warning, Causes: "D5",
+	ID: "upstream-unhealthy", Hop: HopContainer, Scope: OfRoute, Severity: Warning, Live: true, Causes: "D5",
 	Title: "the upstream's health check fails",
 	Why: `Docker goes on sending it traffic, and the check itself may be what is wrong: a curl that the image does not
 have, localhost that means ::1. Services that wait for service_healthy do not start.`,

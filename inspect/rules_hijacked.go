@@ -6,7 +6,7 @@ import (
 )
 
 var upstreamNameHijacked = &Rule{
-	ID: "upstream-name-hijacked", Hop: HopName, Scope: OfRoute, Severity: Error, Causes: "A11",
+	ID: "upstream-name-hijacked", Hop: HopName, Scope: OfRoute, Severity: Error, Live: true, Causes: "A11",
 	Title: "the service's name leads out into the internet",
 	Why: `A name that Docker's DNS does not know at that moment is asked for outside; with a search domain, of the host or
 of dns_search, "api" becomes "api.example.com", and where all names of that domain have an address, nginx sends its

@@ -6,7 +6,7 @@ import (
 )
 
 var upstreamNearLimits = &Rule{
-	ID: "upstream-near-limits", Hop: HopResponse, Scope: OfRoute, Severity: Warning, Causes: "D16",
+	ID: "upstream-near-limits", Hop: HopResponse, Scope: OfRoute, Severity: Warning, Live: true, Causes: "D16",
 	Title: "the upstream has come to a limit that it was given",
 	Why: `A container that may use only so much of the CPU waits for the rest of each period once it has used that; one at
 its limit of memory reads its own program from the disk again and again, or is killed; one at its limit of processes

@@ -145,7 +145,7 @@ func (c *Case) leaveMode(f *Finding, svc *compose.Service) *Finding {
 }
 
 var networkMissing = &Rule{
-	ID: "network-missing", Hop: HopNetwork, Scope: OfRoute, Severity: Error, Causes: "B3",
+	ID: "network-missing", Hop: HopNetwork, Scope: OfRoute, Severity: Error, Live: true, Causes: "B3",
 	Title: "an external network does not exist",
 	Why:   `Compose makes its own networks, but not external ones: "network X declared as external, but could not be found".`,
 	Bad:   `networks: {web: {external: true}}   # and nobody made it`,
@@ -285,7 +285,7 @@ networks: {backend: {internal: true}, frontend: {}}`,
 }
 
 var networkBlocksTraffic = &Rule{
-	ID: "network-blocks-traffic", Hop: HopNetwork, Scope: OfRoute, Severity: Error, Causes: "B12",
+	ID: "network-blocks-traffic", Hop: HopNetwork, Scope: OfRoute, Severity: Error, Live: true, Causes: "B12",
 	Title: "what nginx sends to its upstream does not arrive",
 	Why: `Both are on one network, and the upstream listens, but something between them drops or refuses the packets: a
 firewall in the upstream's container, one on the host that has flushed Docker's rules (firewalld, ufw, nftables), or

@@ -13,7 +13,7 @@ import (
 )
 
 var containerOlderThanProject = &Rule{
-	ID: "container-older-than-project", Hop: HopConfig, Scope: OfProxy, Severity: Warning, Causes: "H22",
+	ID: "container-older-than-project", Hop: HopConfig, Scope: OfProxy, Severity: Warning, Live: true, Causes: "H22",
 	Title: "a container is older than the settings of its service",
 	Why: `docker compose restart starts a container again as it was made: image, command, environment, ports and mounts of
 the Compose files of that time. What was changed since counts when the container is made again.`,

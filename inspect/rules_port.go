@@ -178,7 +178,7 @@ func reachablePorts(rows []Socket) (ports []int) {
 }
 
 var upstreamPortClosed = &Rule{
-	ID: "upstream-port-closed", Hop: HopPort, Scope: OfRoute, Severity: Error, Causes: "C2",
+	ID: "upstream-port-closed", Hop: HopPort, Scope: OfRoute, Severity: Error, Live: true, Causes: "C2",
 	Title: "nothing listens on the upstream's port",
 	Why: `The container runs and is reached, but no process in it listens on the port that the pass names: "connect()
 failed (111: Connection refused)", and 502.`,
@@ -249,7 +249,7 @@ func (c *Case) othersAnswer() bool {
 }
 
 var upstreamServerDown = &Rule{
-	ID: "upstream-server-down", Hop: HopPort, Scope: OfRoute, Severity: Warning, Causes: "D11 D12",
+	ID: "upstream-server-down", Hop: HopPort, Scope: OfRoute, Severity: Warning, Live: true, Causes: "D11 D12",
 	Title: "one of several servers does not take connections",
 	Why: `nginx asks the servers of a group, and the addresses of a name, in turn. One that refuses is left out for
 fail_timeout, ten seconds, and then tried again: "upstream server temporarily disabled". The others bear its load, and

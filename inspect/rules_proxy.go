@@ -116,7 +116,7 @@ func (c *Case) portTaken(own *compose.Service) *Finding {
 }
 
 var proxyNotRunning = &Rule{
-	ID: "proxy-not-running", Hop: HopProxy, Scope: OfProxy, Severity: Error, Causes: "D17",
+	ID: "proxy-not-running", Hop: HopProxy, Scope: OfProxy, Severity: Error, Live: true, Causes: "D17",
 	Title: "the proxy does not run",
 	Why: `nginx ended, mostly because it refuses its configuration: the last [emerg] line of its log says why. With a
 restart policy it tries again and again, and clients see a refused connection now and then.`,

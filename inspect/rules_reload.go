@@ -3,7 +3,7 @@ package inspect
 import "why502/compose"
 
 var configReloadFailed = &Rule{
-	ID: "config-reload-failed", Hop: HopConfig, Scope: OfProxy, Severity: Warning, Causes: "H10",
+	ID: "config-reload-failed", Hop: HopConfig, Scope: OfProxy, Severity: Warning, Live: true, Causes: "H10",
 	Title: "nginx refused a new configuration and goes on with its old one",
 	Why: `When nginx is told to read its configuration again (SIGHUP, nginx -s reload) and finds a fault, it says so with
 [emerg] and goes on as it was. What was changed has no effect, and the next start fails.`,

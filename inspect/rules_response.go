@@ -12,7 +12,7 @@ import (
 )
 
 var proxyOutOfConnections = &Rule{
-	ID: "proxy-out-of-connections", Hop: HopResponse, Scope: OfRoute, Severity: Error, Causes: "G6",
+	ID: "proxy-out-of-connections", Hop: HopResponse, Scope: OfRoute, Severity: Error, Live: true, Causes: "G6",
 	Title: "nginx has no connections left",
 	Why: `Each worker of nginx has worker_connections of them, and a request that is passed on takes two. Clients that keep
 theirs open, slow upstreams, and a pass that leads back to nginx itself use them up: "worker_connections are not
@@ -30,7 +30,7 @@ enough", and 500.`,
 }
 
 var proxyOutOfFiles = &Rule{
-	ID: "proxy-out-of-files", Hop: HopResponse, Scope: OfRoute, Severity: Error, Causes: "G7",
+	ID: "proxy-out-of-files", Hop: HopResponse, Scope: OfRoute, Severity: Error, Live: true, Causes: "G7",
 	Title: "nginx may open no more files",
 	Why: `Each connection is an open file, and so are logs and what is read from disk. At the limit of the process
 nginx can neither accept nor connect: "socket() failed (24: Too many open files)", and 500.`,
@@ -81,7 +81,7 @@ func (c *Case) raise(f *Finding, directive string, to int, whole string) *Findin
 }
 
 var upstreamTimeout = &Rule{
-	ID: "upstream-timeout", Hop: HopResponse, Scope: OfRoute, Severity: Error, Causes: "G2 G3 G4",
+	ID: "upstream-timeout", Hop: HopResponse, Scope: OfRoute, Severity: Error, Live: true, Causes: "G2 G3 G4",
 	Title: "the upstream does not answer in time",
 	Why: `nginx waits for a connection proxy_connect_timeout, and then for the answer proxy_read_timeout, 60 seconds each
 unless told otherwise: "upstream timed out (110: Connection timed out)", and 504. What takes longer on purpose needs a
@@ -176,7 +176,7 @@ func (c *Case) inEffect(name string) (found *proxy.Directive) {
 }
 
 var upstreamClosedEarly = &Rule{
-	ID: "upstream-closed-early", Hop: HopResponse, Scope: OfRoute, Severity: Error, Causes: "D14 F12",
+	ID: "upstream-closed-early", Hop: HopResponse, Scope: OfRoute, Severity: Error, Live: true, Causes: "D14 F12",
 	Title: "the upstream closes connections without an answer",
 	Why: `The upstream took the request and closed the connection before its answer was whole: "upstream prematurely closed
 connection", "recv() failed (104: Connection reset by peer)", 502. Mostly a worker was ended in the middle, by the
@@ -200,7 +200,7 @@ waits 60.`,
 }
 
 var responseHeaderTooBig = &Rule{
-	ID: "response-header-too-big", Hop: HopResponse, Scope: OfRoute, Severity: Error, Causes: "G1",
+	ID: "response-header-too-big", Hop: HopResponse, Scope: OfRoute, Severity: Error, Live: true, Causes: "G1",
 	Title: "the head of the upstream's answer does not fit into nginx's buffer",
 	Why: `nginx reads the head of an answer, with all of its cookies, into one buffer of proxy_buffer_size, 4k or 8k unless
 told otherwise. What is larger is a 502, "upstream sent too big header": mostly only for users who are logged in.`,
@@ -249,7 +249,7 @@ func (c *Case) largerBuffers(f *Finding, size int) *Finding {
 }
 
 var responseInvalid = &Rule{
-	ID: "response-invalid", Hop: HopResponse, Scope: OfRoute, Severity: Error, Causes: "F10 F11",
+	ID: "response-invalid", Hop: HopResponse, Scope: OfRoute, Severity: Error, Live: true, Causes: "F10 F11",
 	Title: "nginx refuses the upstream's answer",
 	Why: `nginx takes only answers that are HTTP to the letter: no header twice that may come once, no Content-Length beside
 Transfer-Encoding, no control characters. "upstream sent invalid header", "upstream sent duplicate header line", 502.
@@ -273,7 +273,7 @@ Transfer-Encoding: chunked`,
 }
 
 var upstreamAnswered502 = &Rule{
-	ID: "upstream-answered-502", Hop: HopResponse, Scope: OfRoute, Severity: Error, Causes: "D18",
+	ID: "upstream-answered-502", Hop: HopResponse, Scope: OfRoute, Severity: Error, Live: true, Causes: "D18",
 	Title: "the upstream itself answers 502 or 504",
 	Why: `nginx writes a line into its error log for each 502 and 504 of its own. One that is in the access log alone came
 from the upstream: a proxy, a gateway, or an app whose own upstream failed. nginx handed it on.`,

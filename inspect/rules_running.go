@@ -8,7 +8,7 @@ import (
 )
 
 var configMountStale = &Rule{
-	ID: "config-mount-stale", Hop: HopConfig, Scope: OfProxy, Severity: Warning, Causes: "H11",
+	ID: "config-mount-stale", Hop: HopConfig, Scope: OfProxy, Severity: Warning, Live: true, Causes: "H11",
 	Title: "nginx still has a mounted file that was replaced",
 	Why: `A bind mount of a single file leads to that file, not to its name. Editors, sed -i and git put a new file in its
 place: the container keeps the old one, whatever is reloaded, until it is started again. A directory that is
@@ -37,7 +37,7 @@ mounted shows what is in it now.`,
 }
 
 var configNotReloaded = &Rule{
-	ID: "config-not-reloaded", Hop: HopConfig, Scope: OfProxy, Severity: Warning, Causes: "H9",
+	ID: "config-not-reloaded", Hop: HopConfig, Scope: OfProxy, Severity: Warning, Live: true, Causes: "H9",
 	Title: "nginx has not loaded its configuration since that was changed",
 	Why: `nginx reads its configuration when it starts and when it is told to reload, never by itself; docker compose up -d
 leaves a container alone of which only the content of mounted files changed. Templates are rendered when the
@@ -72,7 +72,7 @@ container starts: they take a restart.`,
 }
 
 var configImageStale = &Rule{
-	ID: "config-image-stale", Hop: HopConfig, Scope: OfProxy, Severity: Warning, Causes: "H12",
+	ID: "config-image-stale", Hop: HopConfig, Scope: OfProxy, Severity: Warning, Live: true, Causes: "H12",
 	Title: "the image has an older configuration than the files it is built from",
 	Why: `A configuration that a Dockerfile copies is that of the last build. docker compose up -d and restart take the image
 that is there; only --build makes a new one.`,

@@ -7,7 +7,7 @@ import (
 )
 
 var upstreamAddressStale = &Rule{
-	ID: "upstream-address-stale", Hop: HopName, Scope: OfRoute, Severity: Error, Causes: "D9 D10",
+	ID: "upstream-address-stale", Hop: HopName, Scope: OfRoute, Severity: Error, Live: true, Causes: "D9 D10",
 	Title: "nginx asks for the upstream at an address that it no longer has",
 	Why: `A name that is written out in a pass is resolved once, when nginx starts or is reloaded. The upstream's container
 was made again since and has another address; at the old one nobody answers, "connect() failed (113: No route to host)",
