@@ -223,3 +223,73 @@ func TestReach(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be followed is refused in clear words, and what takes too long to decide is said to be unknown.
+func TestTraceIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "compose.yaml"), `
+services:
+  edge:
+    image: nginx:1.27
+    ports: ["8080:80", "5432:5432", "53:53/udp"]
+    volumes: ["./nginx.conf:/etc/nginx/nginx.conf"]
+    depends_on: [api]
+  api: {image: example/api, expose: [8000], ports: ["9000:9000"]}
+`)
+	write(t, filepath.Join(dir, "nginx.conf"), `
+events {}
+stream { server { listen 5432; proxy_pass api:5432; } }
+http {
+    server {
+        listen 80;
+        location ~ ^/(a+)+$ { proxy_pass http://api:8000; }
+        location = /loop { rewrite ^ /loop; }
+        location / { return 204; }
+    }
+}
+`)
+	for url, want := range map[string]string{
+		"http://localhost:5432/": "port 5432 leads to a stream server of edge",
+		"http://localhost:9000/": "port 9000 is published by api, which is no proxy",
+		"http://localhost:53/":   "no service publishes port 53",
+		"http://localhost/":      "no service publishes port 80",
+	} {
+		refused(t, why502(t, nil, "trace", url, "--live=off", dir), want, "")
+	}
+	for url, want := range map[string]string{
+		"http://nobody.example:8080/":                            "→ 204",
+		"http://localhost:8080/loop":                             "→ 500",
+		"http://localhost:8080/%2":                               "→ 400",
+		"https://localhost:8080/":                                "nginx speaks no TLS there",
+		"http://localhost:8080/" + strings.Repeat("a", 60) + "!": "→ unclear",
+	} {
+		if got := why502(t, nil, "trace", url, "--live=off", dir); !strings.Contains(got.stdout, want) {
+			t.Errorf("%s: no %q in %+v", url, want, got)
+		}
+	}
+}
+
+// Where an upstream fails, the error page that takes the answer's place is followed.
+func TestTraceErrorPage(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "compose.yaml"), `
+services:
+  edge:
+    image: nginx:1.27
+    ports: ["8080:80"]
+    volumes: ["./nginx.conf:/etc/nginx/conf.d/default.conf"]
+    depends_on: [api]
+  api: {image: example/api, command: gunicorn --bind 127.0.0.1:8000 app}
+`)
+	write(t, filepath.Join(dir, "nginx.conf"), `
+server {
+    error_page 502 =503 @sorry;
+    location / { proxy_pass http://api:8000; }
+    location @sorry { return 503 sorry; }
+}
+`)
+	got := decodeTrace(t, why502(t, nil, "trace", "http://localhost:8080/", "--live=off", "--format=json", dir))
+	if len(got.Findings) == 0 || got.Findings[0].Rule != "upstream-listens-on-loopback" || got.Trace.Answer.Status != "503" {
+		t.Errorf("%+v", got)
+	}
+}

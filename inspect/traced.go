@@ -129,7 +129,14 @@ const maxLegs = 5
 // Follow narrows a report to one request: it has the routes that the request takes, and what was found on
 // them. sent is what became of it where it was sent.
 func (r *Report) Follow(stack *compose.Stack, snap *Snapshot, asked Asked, at Entry, sent *Sent) {
-	f := &follower{facts: newFacts(stack, snap), secrets: NewSecrets(stack), report: r}
+	f := &follower{facts: newFacts(stack, snap), secrets: NewSecrets(stack), judged: map[*compose.Route]RouteReport{}}
+	for _, p := range stack.Proxies { // as the walk goes through them
+		for _, route := range p.Routes {
+			if i := len(f.judged); i < len(r.Routes) {
+				f.judged[route] = r.Routes[i]
+			}
+		}
+	}
 	f.traced = &Traced{Request: f.secrets.Mask(asked.String()), Sent: sent}
 	from := fmt.Sprintf("port %d", at.Published)
 	f.leg(at.Proxy, from, trace.Request{
@@ -151,7 +158,7 @@ func sni(a Asked) string {
 type follower struct {
 	*facts
 	secrets *Secrets
-	report  *Report
+	judged  map[*compose.Route]RouteReport
 	traced  *Traced
 }
 
@@ -161,12 +168,12 @@ func (f *follower) leg(p *compose.Proxy, from string, request trace.Request) {
 		return
 	}
 	request.Client = ""
-	leg := Leg{Proxy: p.Service.Name, From: from, Trace: trace.Follow(p.Config, request, trace.Options{})}
+	leg := Leg{Proxy: p.Service.Name, From: from, Trace: trace.Follow(p.Config, request, trace.Options{Upstream: f.failing(p)})}
 	var routes []*compose.Route
 	for _, w := range leg.Ways {
 		route := routeTaken(p, request.Port, w)
 		routes = append(routes, route)
-		leg.Routes = append(leg.Routes, f.shownID(route))
+		leg.Routes = append(leg.Routes, f.judged[route].ID)
 	}
 	if f.traced.Sent != nil {
 		leg.Log = f.logged(p, request)
@@ -182,6 +189,33 @@ func (f *follower) leg(p *compose.Proxy, from string, request trace.Request) {
 	if len(routes) == 1 && routes[0] != nil && first.Sent != nil && first.Sent.Unknown == "" {
 		f.next(p, routes[0], first, request)
 	}
+}
+
+// failing gives the status that nginx answers itself where all routes to an upstream are broken, so that it is
+// followed which error page takes its place.
+func (f *follower) failing(p *compose.Proxy) func(trace.Sent) (int, bool) {
+	return func(sent trace.Sent) (status int, failed bool) {
+		for _, r := range p.Routes {
+			if !leads(r.Target, sent) {
+				continue
+			}
+			state := f.judged[r]
+			answer, err := strconv.Atoi(string(state.Status))
+			if err != nil || state.Verdict != VerdictBroken || failed && status != answer {
+				return 0, false
+			}
+			status, failed = answer, true
+		}
+		return status, failed
+	}
+}
+
+// leads says whether a target is what a request is sent to.
+func leads(t proxy.Target, sent trace.Sent) bool {
+	if t.Group != nil {
+		return t.Group == sent.Group
+	}
+	return sent.Group == nil && strings.EqualFold(t.Host, sent.Host) && t.Port == sent.Port && t.Socket == sent.Socket
 }
 
 // next goes on in the proxy that a route leads to, if it leads to one.
@@ -209,30 +243,14 @@ func routeTaken(p *compose.Proxy, port int, w trace.Way) (best *compose.Route) {
 		if r.Pass != w.Pass || w.Pass == nil || r.Server != w.Server || r.Listen.Port != port {
 			continue
 		}
-		t := r.Target
-		switch {
-		case w.Sent != nil && t.Group != nil && t.Group == w.Sent.Group,
-			w.Sent != nil && t.Group == nil && strings.EqualFold(t.Host, w.Sent.Host) && t.Port == w.Sent.Port && t.Socket == w.Sent.Socket:
+		if w.Sent != nil && leads(r.Target, *w.Sent) {
 			return r
-		case best == nil:
+		}
+		if best == nil {
 			best = r
 		}
 	}
 	return best
-}
-
-// shownID is the id of a route in the report; empty for none.
-func (f *follower) shownID(r *compose.Route) string {
-	if r == nil {
-		return ""
-	}
-	id := f.secrets.Mask(r.ID)
-	for _, shown := range f.report.Routes {
-		if shown.Proxy == r.Proxy.Service.Name && shown.Place == r.Pass.Place && (shown.ID == id || shown.ID == r.ID) {
-			return shown.ID
-		}
-	}
-	return id
 }
 
 // logged is what a proxy wrote about the request that was sent: what has its marker in it, and what nginx

@@ -147,16 +147,20 @@ func expected(r *inspect.Report) (status, by string) {
 	if len(legs) == 0 || !legs[0].Certain() {
 		return "", ""
 	}
+	broken := ""
 	for _, route := range r.Routes {
 		if route.Verdict == inspect.VerdictBroken || route.Verdict == inspect.VerdictLikelyBroken {
-			return string(route.Status), route.Target
+			broken = string(route.Status)
 		}
 	}
-	last := legs[len(legs)-1].Ways[0]
-	if a := last.Answer; a.Status != 0 {
-		return strconv.Itoa(a.Status), a.What
+	answer := legs[len(legs)-1].Ways[0].Answer
+	switch _, err := strconv.Atoi(broken); {
+	case broken != "" && err != nil: // nginx does not answer at all
+		return broken, ""
+	case answer.Status != 0: // it may be that of an error page
+		return strconv.Itoa(answer.Status), answer.What
 	}
-	return "", last.Answer.What
+	return broken, answer.What
 }
 
 type traceRow struct {
