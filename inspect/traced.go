@@ -3,6 +3,7 @@ package inspect
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -107,7 +108,7 @@ type Traced struct {
 // Leg is the part of the way that leads through one proxy.
 type Leg struct {
 	Proxy string
-	From  string // what leads to it: a published port "127.0.0.1:8080", or the proxy before
+	From  string // what leads to it: "port 8080", or the proxy before
 	trace.Trace
 	Routes []string // the route that each of the ways takes, by its id in the report; empty: it takes none
 	Log    []string // what the proxy wrote about the request that was sent
@@ -167,7 +168,6 @@ func (f *follower) leg(p *compose.Proxy, from string, request trace.Request) {
 	if len(f.traced.Legs) == maxLegs {
 		return
 	}
-	request.Client = ""
 	leg := Leg{Proxy: p.Service.Name, From: from, Trace: trace.Follow(p.Config, request, trace.Options{Upstream: f.failing(p)})}
 	var routes []*compose.Route
 	for _, w := range leg.Ways {
@@ -272,9 +272,9 @@ func (f *follower) logged(p *compose.Proxy, request trace.Request) (lines []stri
 		for _, l := range f.snap.Logs[box.ID] {
 			of(l)
 		}
-		for q, tail := range f.snap.Tails {
-			if q.Of == box.ID {
-				for _, l := range tail {
+		for _, q := range slices.SortedFunc(maps.Keys(f.snap.Tails), compareQuestions) {
+			for _, l := range f.snap.Tails[q] {
+				if q.Of == box.ID {
 					of(l)
 				}
 			}
