@@ -430,13 +430,26 @@ func static(f *inspect.Finding, before []*inspect.Finding) *inspect.Finding {
 	return before[i]
 }
 
-// uncovers says whether a finding is one that the walk over the hops gets to only where another is mended:
-// of a later hop, on the same routes.
+// uncovers says whether a finding is one that the walk over the hops gets to only where another is mended: on
+// the same routes, of a later hop, or less bad than what hid it.
 func uncovers(f, next *inspect.Finding) bool {
-	if next.Proxy != f.Proxy || next.Rule.Hop <= f.Rule.Hop {
+	if next.Proxy != f.Proxy || next.Rule.Hop <= f.Rule.Hop && next.Severity >= f.Severity {
 		return false
 	}
-	return f.Status == inspect.StatusNoStart || len(next.Routes) > 0 && !slices.ContainsFunc(next.Routes, func(id string) bool { return !slices.Contains(f.Routes, id) })
+	if f.Status == inspect.StatusNoStart {
+		return true // which lists all routes, or those that can be read
+	}
+	entries := map[string]bool{}
+	for _, id := range f.Routes {
+		entries[entryOf(id)] = true
+	}
+	return len(next.Routes) > 0 && !slices.ContainsFunc(next.Routes, func(id string) bool { return !entries[entryOf(id)] })
+}
+
+// entryOf is the id of a route without its target, which an edit may change.
+func entryOf(route string) string {
+	entry, _, _ := strings.Cut(route, " -> ")
+	return entry
 }
 
 // identity is what a finding is known by when the lines have moved.

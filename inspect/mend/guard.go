@@ -61,7 +61,7 @@ var anchor = regexp.MustCompile(`(?:^|[\s:\[{,-])&([^\s\[\]{},]+)`)
 
 // sharedAnchor is the anchor that a line of YAML is in, where an alias uses it; empty: it is in none.
 func sharedAnchor(lines []string, n int) string {
-	depth := -1
+	depth, item := -1, false // item: of a list that may stand as deep as its key
 	for i := min(n, len(lines)) - 1; i >= 0; i-- {
 		line := strings.TrimRight(lines[i], "\r")
 		body := strings.TrimLeft(line, " ")
@@ -69,10 +69,11 @@ func sharedAnchor(lines []string, n int) string {
 			continue
 		}
 		indent := len(line) - len(body)
-		if depth >= 0 && indent >= depth && !(indent == depth && strings.HasPrefix(strings.TrimLeft(lines[n-1], " "), "- ") && !strings.HasPrefix(body, "- ")) {
+		starts := strings.HasPrefix(body, "- ")
+		if depth >= 0 && indent >= depth && !(item && !starts && indent == depth) {
 			continue
 		}
-		depth = indent
+		depth, item = indent, starts
 		for _, m := range anchor.FindAllStringSubmatch(withoutComment(line), -1) {
 			if used(lines, m[1]) {
 				return m[1]

@@ -66,7 +66,7 @@ func (p *Patch) place(e inspect.Edit) (change, error) {
 		last := len(c.lines) - 1
 		c.lines[last] = strings.TrimSuffix(c.lines[last], ending)
 	}
-	if c.from == 0 && strings.HasPrefix(p.lines[0], byteOrderMark) {
+	if c.from == 0 && strings.HasPrefix(p.lines[0], byteOrderMark) && !strings.HasPrefix(e.Old, byteOrderMark) {
 		c = p.marked(c)
 	}
 	return c, nil
@@ -92,7 +92,8 @@ func (p *Patch) holds(c change, old string) error {
 
 func bare(text string) string { return strings.TrimPrefix(text, byteOrderMark) }
 
-// marked keeps the byte order mark where it is: at the very beginning.
+// marked keeps the byte order mark where it is: at the very beginning. An edit whose old text has it says
+// itself what becomes of it.
 func (p *Patch) marked(c change) change {
 	if c.to == 0 {
 		c.to, c.lines = 1, append(c.lines, bare(p.lines[0]))
