@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -9,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"why502/compose"
 	"why502/inspect"
 )
 
@@ -271,5 +274,93 @@ func TestReplaceAllOrNone(t *testing.T) {
 			}
 			sameFiles(t, dir, want)
 		})
+	}
+}
+
+// mending is fix at work on a project.
+func mending(t *testing.T, dir string) *mender {
+	t.Helper()
+	ask, err := parse([]string{"fix", "--write", "--live=off", dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stack, err := compose.Load(t.Context(), ask.project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &mender{program: &program{}, ask: ask, stack: stack, live: inspect.Live{State: inspect.LiveOff}}
+}
+
+// An edit that does not help, or does harm, is taken back.
+func TestFixTakesBack(t *testing.T) {
+	for name, test := range map[string]struct {
+		file     string
+		line     int
+		old, new string
+		want     string
+	}{
+		"it does not help":          {"nginx.conf", 4, "        proxy_pass http://backnd:8000;", "        proxy_pass  http://backnd:8000;", "it would still be there"},
+		"it stops nginx":            {"nginx.conf", 2, "    listen 80;", "    lisen 80;", ""},
+		"it breaks the project":     {"compose.yaml", 3, "    image: nginx:1.27", "    image: [", "the project could not be read with it"},
+		"it takes the service away": {"compose.yaml", 7, "  backend: {image: example/api, expose: [8000]}", "  backnd: {image: example/api, expose: [80], network_mode: none}", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := wrongName(t)
+			m := mending(t, dir)
+			files, stack := contents(t, dir), m.stack
+			f := *m.judge(nil)[0]
+			f.Fix.Edits = []inspect.Edit{{File: test.file, Line: test.line, LineEnd: test.line, Old: test.old, New: test.new}}
+			_, why, err := m.writeOne(t.Context(), &f)
+			if err != nil || why == "" || !strings.Contains(why, test.want) {
+				t.Errorf("why %q, want %q; error %v", why, test.want, err)
+			}
+			sameFiles(t, dir, files)
+			if m.stack != stack {
+				t.Error("what was judged last is not what the files have")
+			}
+		})
+	}
+}
+
+// An interrupt between writing and judging leaves the files as they were.
+func TestFixInterrupted(t *testing.T) {
+	dir := wrongName(t)
+	m := mending(t, dir)
+	files := contents(t, dir)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := m.writeOne(ctx, m.judge(nil)[0]); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	sameFiles(t, dir, files)
+}
+
+// A file that is no longer what was judged is not touched, whatever has changed in it.
+func TestFixOfChangedFiles(t *testing.T) {
+	for _, text := range []string{"", "server { }\n", "# by another\n", "server {\n    listen 81;\n    location / {\n        proxy_pass http://backnd:8000;\n    }\n}\n"} {
+		dir := wrongName(t)
+		m := mending(t, dir)
+		write(t, filepath.Join(dir, "nginx.conf"), text)
+		files := contents(t, dir)
+		if _, why, err := m.writeOne(t.Context(), m.judge(nil)[0]); err != nil || !strings.Contains(why, "it has changed since it was read") {
+			t.Errorf("%q: why %q, error %v", text, why, err)
+		}
+		sameFiles(t, dir, files)
+	}
+}
+
+// Two faults on one route: the second comes to light when the first is mended, and is mended as well.
+func TestFixGoesOn(t *testing.T) {
+	dir := wrongName(t)
+	change(t, filepath.Join(dir, "compose.yaml"), "expose: [8000]", "ports: [\"8000:3000\"]")
+	got := why502(t, nil, "fix", "--write", "--live=off", dir)
+	conf := read(t, filepath.Join(dir, "nginx.conf"))
+	if got.code != exitOK || !strings.Contains(conf, "http://backend:3000;") {
+		t.Errorf("exit %d, %s%s%s", got.code, conf, got.stdout, got.stderr)
+	}
+	reverse := exec.Command("git", "apply", "-p0", "-")
+	reverse.Dir, reverse.Stdin = wrongName(t), strings.NewReader(got.stdout)
+	if out, err := reverse.CombinedOutput(); err != nil { // two diffs of one file, in order
+		t.Errorf("git apply: %v: %s", err, out)
 	}
 }

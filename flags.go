@@ -64,7 +64,7 @@ Of trace:
       --dry-run                do not send it
 
 Of fix:
-      --write                  change the files; what does not help is taken back
+      --write                  change the files; what does not help is undone
 
 Now and later:
       --record FILE            write down what the diagnosis rests on, without
@@ -441,7 +441,11 @@ func directory(args []string) (string, error) {
 		return "", nil
 	}
 	if len(args) > 1 || !exists(args[0]) {
-		if hint := suggest(args[0], []string{"explain", "fix", "rules", "trace"}, "why502 "); hint != "" {
+		known := []string{"explain", "rules", "trace"}
+		if inspect.Distance(args[0], "fix") < 2 { // many a directory has as short a name
+			known = append(known, "fix")
+		}
+		if hint := suggest(args[0], known, "why502 "); hint != "" {
 			return "", wrong(hint, "unknown command %q", args[0])
 		}
 	}

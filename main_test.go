@@ -152,7 +152,7 @@ func TestWrongUse(t *testing.T) {
 		"trace, a bad header":     {"trace http://localhost/ -H A:\x01", "the value of the header A cannot be sent", ""},
 		"trace, many headers":     {"trace http://localhost/" + strings.Repeat(" -H A:b", 101), "there are 101 headers", ""},
 		"trace two directories":   {"trace http://localhost/ a b", "one directory at most", ""},
-		"a slip in fix":           {"fxi upstream-host-unknown", `unknown command "fxi"`, "did you mean why502 fix?"},
+		"a slip in fix":           {"fx upstream-host-unknown", `unknown command "fx"`, "did you mean why502 fix?"},
 		"fix an unknown rule":     {"fix nonsense-at-all", `unknown rule "nonsense-at-all"`, "why502 rules"},
 		"fix two directories":     {"fix . .", "one directory at most", ""},
 		"fix with a format":       {"fix --format json", "fix does not go with --format", "a diff to standard output"},
