@@ -32,9 +32,11 @@ type mender struct {
 	snap    *inspect.Snapshot // as the daemon was, before anything was changed
 	live    inspect.Live
 	under   string   // put before the name of a file in a diff
+	proxies []string // of the findings that are mended
 	changes []string // a comment for each finding that is mended
 	left    []string // and for each that is not
 	diff    strings.Builder
+	masked  map[string][]string // the lines of the text that was shown last, without credentials
 }
 
 // fix shows what to change as a diff, or changes it.
@@ -93,7 +95,7 @@ func (m *mender) printDiff() error {
 	case len(m.changes)+len(m.left) == 0:
 		b.WriteString("# nothing to fix\n")
 	case m.ask.fixing.write && len(m.changes) > 0:
-		b.WriteString("# this is written; to have it take effect: docker compose up -d --build --force-recreate\n")
+		b.WriteString("# this is written; to have it take effect: docker compose up -d --build, then docker compose restart " + oneLine(strings.Join(m.proxies, " ")) + "\n")
 	case len(m.changes) > 0:
 		b.WriteString("# to write it: --write, or patch -p0" + m.inDirectory() + "\n")
 	}
@@ -120,25 +122,25 @@ func (m *mender) inDirectory() string {
 // show makes one diff of all edits that go together, those of the worst findings first.
 func (m *mender) show(findings []*inspect.Finding) error {
 	var taken []inspect.Edit
+	lines := map[string]bool{} // that are taken
 	for _, f := range findings {
-		files, err := m.patched(f.Fix.Edits)
-		if err == nil && len(files) > 0 {
-			if _, twice := m.patched(append(slices.Clone(taken), f.Fix.Edits...)); twice != nil {
-				err = errors.New("it changes lines that another one changes, too; run fix again after that")
-			}
-		}
-		if err == nil {
-			_, err = m.diffOf(files)
-		}
+		why := "no edit can be computed"
 		switch {
-		case err != nil:
-			m.leave(f, err.Error())
-		case len(files) == 0:
-			m.leave(f, "")
+		case len(f.Fix.Edits) == 0:
+		case len(m.changes) == maxTries:
+			why = enough
+		case touches(lines, f.Fix.Edits):
+			why = "it changes lines that another one changes, too; run fix again after that"
 		default:
-			m.changes = append(m.changes, told(f))
-			taken = append(taken, f.Fix.Edits...)
+			why = m.notShown(f.Fix.Edits)
 		}
+		if why != "" {
+			m.leave(f, why)
+			continue
+		}
+		m.mended(f, "")
+		taken = append(taken, f.Fix.Edits...)
+		eachLine(f.Fix.Edits, func(line string) { lines[line] = true })
 	}
 	files, err := m.patched(taken)
 	if err != nil {
@@ -149,11 +151,43 @@ func (m *mender) show(findings []*inspect.Finding) error {
 	return err
 }
 
+// notShown says why edits cannot be shown as a diff; empty: they can.
+func (m *mender) notShown(edits []inspect.Edit) string {
+	files, err := m.patched(edits)
+	if err == nil {
+		_, err = m.diffOf(files)
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// touches says whether edits change one of these lines.
+func touches(lines map[string]bool, edits []inspect.Edit) (found bool) {
+	eachLine(edits, func(line string) { found = found || lines[line] })
+	return found
+}
+
+// eachLine visits the lines that edits are about.
+func eachLine(edits []inspect.Edit, visit func(line string)) {
+	for _, e := range edits {
+		for n := e.Line; n <= e.LineEnd; n++ {
+			visit(fmt.Sprintf("%s:%d", e.File, n))
+		}
+	}
+}
+
+// mended says of a finding that it is mended, and what else is to be said.
+func (m *mender) mended(f *inspect.Finding, more string) {
+	m.changes = append(m.changes, told(f)+more)
+	if !slices.Contains(m.proxies, f.Proxy) {
+		m.proxies = append(m.proxies, f.Proxy)
+	}
+}
+
 // leave says of a finding that it is not mended: why, and what its fix is.
 func (m *mender) leave(f *inspect.Finding, why string) {
-	if why == "" {
-		why = "no edit can be computed"
-	}
 	m.left = append(m.left, told(f)+": "+oneLine(why))
 	if f.Fix.Text != "" {
 		m.left = append(m.left, "  fix: "+oneLine(f.Fix.Text))
@@ -279,14 +313,13 @@ func inWords(err error) error {
 
 // diffOf shows what becomes of files.
 func (m *mender) diffOf(files []*patched) (string, error) {
-	secrets := inspect.NewSecrets(m.stack)
 	var b strings.Builder
 	for _, f := range files {
 		name := f.name
 		if !filepath.IsAbs(filepath.FromSlash(name)) {
 			name = filepath.ToSlash(filepath.Join(m.under, name))
 		}
-		text, err := f.patch.Diff(name, secrets.MaskLines)
+		text, err := f.patch.Diff(name, func(lines []string) []string { return m.maskedLines(f.text, lines) })
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", f.name, err)
 		}
@@ -295,8 +328,18 @@ func (m *mender) diffOf(files []*patched) (string, error) {
 	return b.String(), nil
 }
 
-// maxTries bounds how many findings one run tries to mend: each is judged again.
+// maskedLines are the lines of a text without credentials. Each text is looked through once.
+func (m *mender) maskedLines(text string, lines []string) []string {
+	if m.masked[text] == nil {
+		m.masked = map[string][]string{text: inspect.NewSecrets(m.stack).MaskLines(lines)}
+	}
+	return m.masked[text]
+}
+
+// maxTries bounds how many findings one run mends: to write them, the project is read again for each.
 const maxTries = 100
+
+const enough = "that is enough for one run; run fix again after that"
 
 // writeAll mends one finding after the other, the worst first, and those that come to light by that. It
 // returns those that are left.
@@ -312,9 +355,9 @@ func (m *mender) writeAll(ctx context.Context, todo []*inspect.Finding) (left []
 		case f == nil: // it went with another
 			continue
 		case len(f.Fix.Edits) == 0:
-			m.leave(f, "")
+			m.leave(f, "no edit can be computed")
 		case tries == maxTries:
-			m.leave(f, "that is enough for one run; run fix again")
+			m.leave(f, enough)
 		default:
 			tries++
 			came, why, err := m.writeOne(ctx, f)
@@ -343,7 +386,7 @@ func (m *mender) halfway(f *inspect.Finding, err error) error {
 	if n := len(m.changes); n > 0 {
 		done = fmt.Sprintf("written before: %s", strings.Join(m.changes, "; "))
 	}
-	return wrong(done, "the files of %s are as they were: %w", f.Rule.ID, err)
+	return wrong(done, "cannot mend %s: %w", f.Rule.ID, err)
 }
 
 // judge judges the files as they are now.
@@ -389,14 +432,14 @@ func (m *mender) writeOne(ctx context.Context, f *inspect.Finding) (came []*insp
 	if kept = why == ""; !kept {
 		return nil, why, nil
 	}
-	note := told(f)
+	note := ""
 	if static(f, before) == nil {
-		note += "; that it is gone, only the running project can show"
+		note = "; that it is gone, only the running project can show"
 	}
 	if hidden != nil {
 		note += "; not shown: " + oneLine(hidden.Error())
 	}
-	m.changes = append(m.changes, note)
+	m.mended(f, note)
 	m.diff.WriteString(text)
 	return came, "", nil
 }

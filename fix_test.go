@@ -364,3 +364,32 @@ func TestFixGoesOn(t *testing.T) {
 		t.Errorf("git apply: %v: %s", err, out)
 	}
 }
+
+// What the files do not show is written, and said not to be proven.
+func TestFixOfWhatTheDaemonShows(t *testing.T) {
+	m := mending(t, wrongName(t))
+	f := *m.judge(nil)[0]
+	f.Rule = &inspect.Rule{ID: "seen-live", Hop: inspect.HopPort}
+	if _, why, err := m.writeOne(t.Context(), &f); err != nil || why != "" {
+		t.Fatal(why, err)
+	}
+	if said := strings.Join(m.changes, ""); !strings.Contains(said, "only the running project can show") {
+		t.Error(said)
+	}
+}
+
+// A credential is never shown, but no reason not to write what stands beside it.
+func TestFixHidesCredentials(t *testing.T) {
+	dir := wrongName(t)
+	write(t, filepath.Join(dir, "nginx.conf"), "server {\n    location / {\n        proxy_set_header Authorization \"Bearer hunter2hunter2\";\n"+
+		"        proxy_pass http://backnd:8000;\n    }\n}\n")
+	for _, args := range [][]string{{"fix"}, {"fix", "--write"}} {
+		got := why502(t, nil, append(args, "--live=off", dir)...)
+		if strings.Contains(got.stdout+got.stderr, "hunter2") || !strings.Contains(got.stdout, "what looks like a credential") {
+			t.Errorf("%v: %s%s", args, got.stdout, got.stderr)
+		}
+	}
+	if conf := read(t, filepath.Join(dir, "nginx.conf")); !strings.Contains(conf, "backend:8000") || !strings.Contains(conf, "hunter2hunter2") {
+		t.Error(conf)
+	}
+}
