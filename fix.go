@@ -209,6 +209,7 @@ type patched struct {
 	path  string // where it is
 	text  string
 	mode  fs.FileMode
+	yaml  bool
 	patch *mend.Patch
 }
 
@@ -238,9 +239,8 @@ func (m *mender) patched(edits []inspect.Edit) (files []*patched, err error) {
 
 // apply places edits in the file.
 func (f *patched) apply(edits []inspect.Edit) (err error) {
-	yaml := strings.HasSuffix(f.name, ".yaml") || strings.HasSuffix(f.name, ".yml")
 	for _, e := range edits {
-		if err := mend.Sure(f.text, e, yaml); err != nil {
+		if err := mend.Sure(f.text, e, f.yaml); err != nil {
 			return err
 		}
 	}
@@ -281,7 +281,8 @@ func (m *mender) open(name string) (*patched, error) {
 	if string(text) != judged {
 		return nil, errChanged
 	}
-	return &patched{name: name, path: path, text: judged, mode: info.Mode().Perm()}, nil
+	yaml := slices.Contains(m.stack.Files, name) || slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(name))
+	return &patched{name: name, path: path, text: judged, mode: info.Mode().Perm(), yaml: yaml}, nil
 }
 
 var errChanged = errors.New("it has changed since it was read")
