@@ -27,6 +27,7 @@ Usage:
   why502 explain 'LINE'        say what a line of nginx's log means, and what of
                                the project here it is about; without one, or
                                with -, lines are read from standard input
+  why502 fix [RULE...]         show what to change as a diff, or change it
   why502 rules                 list all rules
 
 Which project (as for docker compose):
@@ -62,6 +63,9 @@ Of trace:
   -H, --header 'NAME: VALUE'   header of the request (repeatable)
       --dry-run                do not send it
 
+Of fix:
+      --write                  change the files; what does not help is undone
+
 Now and later:
       --record FILE            write down what the diagnosis rests on, without
                                credentials
@@ -94,6 +98,7 @@ const (
 	traceRequest
 	explainRule
 	explainLines
+	fixFiles
 	listRules
 	showHelp
 	showVersion
@@ -122,6 +127,7 @@ type request struct {
 	failOn  inspect.Severity
 	record  string   // file to write a record to; empty: none
 	tracing *tracing // of trace
+	fixing  *fixing  // of fix
 	replay  string   // file of the record to diagnose; - is standard input; empty: none
 }
 
@@ -143,6 +149,7 @@ type flags struct {
 	method  string
 	headers []string
 	dryRun  bool
+	write   bool
 	quiet   bool
 	verbose bool
 	version bool
@@ -173,6 +180,7 @@ func (f *flags) set() *pflag.FlagSet {
 	s.StringVarP(&f.method, "request", "X", "GET", "")
 	s.StringArrayVarP(&f.headers, "header", "H", nil, "")
 	s.BoolVar(&f.dryRun, "dry-run", false, "")
+	s.BoolVar(&f.write, "write", false, "")
 	s.BoolVarP(&f.quiet, "quiet", "q", false, "")
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "")
 	s.BoolVar(&f.version, "version", false, "")
@@ -207,6 +215,12 @@ func parse(args []string) (*request, error) {
 	case "probe":
 		return &request{command: runProbe}, alone(set, 1)
 	}
+	if set.Arg(0) == "fix" {
+		return f.parseFix(set)
+	}
+	if set.Changed("write") {
+		return nil, wrong("why502 fix --write", "--write is of fix")
+	}
 	for _, name := range []string{"record", "replay"} {
 		if set.Changed(name) && set.Lookup(name).Value.String() == "" {
 			return nil, wrong("--"+name+" FILE", "--%s names no file", name)
@@ -227,6 +241,36 @@ func parse(args []string) (*request, error) {
 		}
 	}
 	return f.diagnosis(set.Args())
+}
+
+// parseFix reads the command line of fix: rules, and a directory where there is one.
+func (f *flags) parseFix(set *pflag.FlagSet) (*request, error) {
+	for _, name := range []string{"format", "output", "show", "record", "replay", "request", "header", "dry-run", "quiet", "verbose"} {
+		if set.Changed(name) {
+			return nil, wrong("fix prints a diff to standard output", "fix does not go with --%s", name)
+		}
+	}
+	if slices.Contains(f.project.Files, "-") {
+		return nil, wrong("name the Compose file", "fix does not go with -f -: there is no file to change")
+	}
+	what := &fixing{write: f.write}
+	args := set.Args()[1:]
+	for len(args) > 0 {
+		rule, err := findRule(args[0])
+		if err != nil && exists(args[0]) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		what.rules, args = append(what.rules, rule.ID), args[1:]
+	}
+	r, err := f.diagnosis(args)
+	if err != nil {
+		return nil, err
+	}
+	r.command, r.fixing = fixFiles, what
+	return r, nil
 }
 
 // parseTrace reads the command line of trace: a URL, and a directory where there is one.
@@ -397,7 +441,11 @@ func directory(args []string) (string, error) {
 		return "", nil
 	}
 	if len(args) > 1 || !exists(args[0]) {
-		if hint := suggest(args[0], []string{"explain", "rules", "trace"}, "why502 "); hint != "" {
+		known := []string{"explain", "rules", "trace"}
+		if inspect.Distance(args[0], "fix") < 2 { // many a directory has as short a name
+			known = append(known, "fix")
+		}
+		if hint := suggest(args[0], known, "why502 "); hint != "" {
 			return "", wrong(hint, "unknown command %q", args[0])
 		}
 	}

@@ -89,6 +89,8 @@ func (p *program) run(ctx context.Context, args []string) (int, error) {
 		return p.trace(ctx, ask)
 	case explainLines:
 		return p.explain(ctx, ask)
+	case fixFiles:
+		return p.fix(ctx, ask)
 	case listRules:
 		return exitOK, p.print(func(w io.Writer) error { return report.RuleList(w, inspect.Rules()) })
 	case runProbe:

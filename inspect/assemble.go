@@ -243,9 +243,11 @@ func (j *judge) finish(f *Finding) {
 		f.Evidence[i].Text = j.mask(e.Text)
 	}
 	f.Routes = j.list(f.Routes)
-	f.Fix.Edits = slices.DeleteFunc(f.Fix.Edits, func(e Edit) bool {
+	if slices.ContainsFunc(f.Fix.Edits, func(e Edit) bool {
 		return len(e.Old) > maxExcerpt || j.secret(e.Old) || j.secret(e.New)
-	})
+	}) {
+		f.Fix.Edits = nil // they are carried out together or not at all
+	}
 }
 
 // mask takes out what looks like a credential.
