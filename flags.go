@@ -47,6 +47,8 @@ What to check:
       --timeout DURATION       how long daemon and probe may take in all (10s)
       --ignore RULE[=SUBJECT]  not this rule, at all or for a service, host or
                                route; * in SUBJECT matches anything (repeatable)
+      --baseline FILE          accept what the report in FILE has, which was
+                               written by --format json=FILE
 
 What to print:
       --format FORMAT[=FILE]   text, json, github, sarif, markdown, junit or
@@ -115,7 +117,9 @@ type request struct {
 	probe   string // auto, off, require
 	since   string
 	timeout time.Duration
-	ignore  []inspect.Ignore
+	ignore  []compose.Ignore
+	accept  string            // file of the report whose findings are accepted; empty: none
+	known   *inspect.Baseline // what is in it, when it has been read
 	outputs []output
 	style   report.Options
 	color   string // auto, always, never
@@ -133,6 +137,7 @@ type flags struct {
 	since   string
 	timeout time.Duration
 	ignore  []string
+	accept  string
 	formats []string
 	output  string
 	show    string
@@ -163,6 +168,7 @@ func (f *flags) set() *pflag.FlagSet {
 	s.StringVar(&f.since, "since", "15m", "")
 	s.DurationVar(&f.timeout, "timeout", 10*time.Second, "")
 	s.StringArrayVar(&f.ignore, "ignore", nil, "")
+	s.StringVar(&f.accept, "baseline", "", "")
 	s.StringArrayVar(&f.formats, "format", nil, "")
 	s.StringVarP(&f.output, "output", "o", "", "")
 	s.StringVar(&f.show, "show", "note", "")
@@ -207,7 +213,7 @@ func parse(args []string) (*request, error) {
 	case "probe":
 		return &request{command: runProbe}, alone(set, 1)
 	}
-	for _, name := range []string{"record", "replay"} {
+	for _, name := range []string{"baseline", "record", "replay"} {
 		if set.Changed(name) && set.Lookup(name).Value.String() == "" {
 			return nil, wrong("--"+name+" FILE", "--%s names no file", name)
 		}
@@ -335,7 +341,7 @@ func alone(set *pflag.FlagSet, n int) error {
 // diagnosis reads the command line of a diagnosis.
 func (f *flags) diagnosis(args []string) (*request, error) {
 	r := &request{
-		project: f.project, live: f.live, probe: f.probe, since: f.since, timeout: f.timeout, color: f.color, record: f.record, replay: f.replay,
+		project: f.project, live: f.live, probe: f.probe, since: f.since, timeout: f.timeout, color: f.color, record: f.record, replay: f.replay, accept: f.accept,
 	}
 	r.style = report.Options{Verbose: f.verbose, Quiet: f.quiet, Version: version}
 	err := f.check()
@@ -413,8 +419,8 @@ func exists(name string) bool {
 }
 
 // parseIgnores reads the values of --ignore.
-func parseIgnores(values []string) ([]inspect.Ignore, error) {
-	var ignores []inspect.Ignore
+func parseIgnores(values []string) ([]compose.Ignore, error) {
+	var ignores []compose.Ignore
 	for _, value := range values {
 		rule, subject, given := strings.Cut(value, "=")
 		if given && subject == "" {
@@ -423,7 +429,7 @@ func parseIgnores(values []string) ([]inspect.Ignore, error) {
 		if _, err := findRule(rule); err != nil && rule != "*" {
 			return nil, err
 		}
-		ignores = append(ignores, inspect.Ignore{Rule: rule, Subject: subject})
+		ignores = append(ignores, compose.Ignore{Kind: compose.ByFlag, Rule: rule, Subject: subject})
 	}
 	return ignores, nil
 }

@@ -26,6 +26,16 @@ func writeGitHub(w io.Writer, r *inspect.Report, opts Options) error {
 		}
 		fmt.Fprintln(b, annotation(f))
 	}
+	texts := ignoredTexts(r, opts)
+	for _, text := range texts[:min(len(texts), maxRows)] {
+		fmt.Fprintln(b, logLine("ignored: "+text))
+	}
+	if n := len(texts) - maxRows; n > 0 {
+		fmt.Fprintln(b, logLine(fmt.Sprintf("ignored: and %d more", n)))
+	}
+	for _, line := range leftOut(r, opts) {
+		fmt.Fprintln(b, logLine(line))
+	}
 	if more := moreOf(left); more != "" {
 		fmt.Fprintln(b, logLine(fmt.Sprintf("%s more without an annotation: GitHub takes %d of each from a step", more, maxAnnotations)))
 	}

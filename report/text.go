@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"why502/compose"
 	"why502/compose/proxy"
 	"why502/inspect"
 )
@@ -40,6 +41,7 @@ func writeText(w io.Writer, r *inspect.Report, opts Options) error {
 		p.tables(r)
 	}
 	p.unchecked(r)
+	p.ignored(r)
 	p.footer(r)
 	return p.w.Flush()
 }
@@ -298,8 +300,14 @@ func (p *page) footer(r *inspect.Report) {
 
 // leftOut says what is not printed because that was asked for.
 func leftOut(r *inspect.Report, opts Options) (lines []string) {
-	if n := len(r.Ignored); n > 0 {
-		lines = append(lines, count(n, "finding")+" left out because of --ignore")
+	flagged := 0
+	for _, f := range r.Ignored {
+		if kindOf(f) == compose.ByFlag {
+			flagged++
+		}
+	}
+	if flagged > 0 {
+		lines = append(lines, count(flagged, "finding")+" left out because of --ignore")
 	}
 	if n := len(r.Findings) - len(shown(r.Findings, opts)); n > 0 {
 		lines = append(lines, count(n, "finding")+" left out because of --show")
