@@ -121,7 +121,7 @@ func (s *Stack) readIgnores(found *finder) error {
 func parseIgnores(file string, text []byte) ([]Ignore, error) {
 	docs, err := documents(text)
 	if err != nil {
-		return nil, &Error{Place: proxy.Place{File: file}, What: err.Error(), Fix: "mend its YAML", Err: err}
+		return nil, new(Stack).yamlError(file, err)
 	}
 	p := ignoreParser{file}
 	if n := tooLarge(docs); n != nil {

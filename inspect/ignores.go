@@ -74,7 +74,7 @@ func (g *ignorer) fault(i compose.Ignore) string {
 	case i.Reason == "" && i.Kind != compose.ByFlag:
 		return "this ignores nothing, as it gives no reason: " + form
 	case !i.Until.IsZero() && !g.opts.Now.Before(i.Until.AddDate(0, 0, 1)):
-		return fmt.Sprintf("this ignores %s no more, as it ended with %s", i.Rule, i.Until.Format(time.DateOnly))
+		return fmt.Sprintf("this ignores %s no more, as it counted until %s", i.Rule, i.Until.Format(time.DateOnly))
 	}
 	return ""
 }

@@ -17,9 +17,10 @@ const maxAnnotations = 10
 // GitHub would drop is counted. (docs.github.com, "Workflow commands for GitHub Actions")
 func writeGitHub(w io.Writer, r *inspect.Report, opts Options) error {
 	b := bufio.NewWriter(w)
+	r = inWorkspace(r, opts.Prefix)
 	fmt.Fprintln(b, logLine(r.Project.Name+": "+sentence(r)+" ("+mode(r.Live)+")"))
 	written, left := map[inspect.Severity]int{}, map[inspect.Severity]int{}
-	for _, f := range shown(inWorkspace(r, opts.Prefix).Findings, opts) {
+	for _, f := range shown(r.Findings, opts) {
 		if written[f.Severity]++; written[f.Severity] > maxAnnotations {
 			left[f.Severity]++
 			continue

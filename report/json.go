@@ -141,11 +141,11 @@ type ignoredRow struct {
 	Severity string `json:"severity"`
 	Message  string `json:"message"`
 	placeRow
-	Proxy        string   `json:"proxy"`
-	Service      string   `json:"service"`
-	Routes       []string `json:"routes"`
-	Fingerprints []string `json:"fingerprints"`
-	By           ignoredByRow    `json:"by"`
+	Proxy        string       `json:"proxy"`
+	Service      string       `json:"service"`
+	Routes       []string     `json:"routes"`
+	Fingerprints []string     `json:"fingerprints"`
+	By           ignoredByRow `json:"by"`
 }
 
 // ignoredByRow is what a finding is ignored by; it has a place where it is written in a file of the project.
