@@ -17,8 +17,8 @@ import (
 // may be made to have many.
 const (
 	maxRemarks  = 100
-	maxCompared = 20_000_000 // subjects
-	maxRuleID   = 60         // characters; longer ones are no slip
+	maxCompared = 5_000_000 // subjects
+	maxRuleID   = 60        // characters; longer ones are no slip
 )
 
 // ignorer decides which findings the user accepts.
@@ -150,6 +150,9 @@ func (g *ignorer) matches(i *compose.Ignore, f *Finding) bool {
 // close remarks on what is not needed, as far as this run can tell. From the files alone; what the daemon says
 // comes and goes.
 func (g *ignorer) close() []Remark {
+	if g.compared > maxCompared {
+		g.remark(proxy.Place{}, "there is too much to ignore: not every subject was compared with every finding")
+	}
 	for _, i := range g.stackIgnores() {
 		if !g.used[i] && !g.opts.Some && g.looked(i.Rule) && !g.live() {
 			g.remark(i.Place, "this ignores nothing: no such finding of "+i.Rule+" is there")

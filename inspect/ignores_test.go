@@ -59,7 +59,6 @@ func TestIgnoredByFiles(t *testing.T) {
 		"twice":                {conf(comment+"so", comment+"too"), "", "found 4, comment 3: so"},
 		"what the daemon says": {conf("# why502:ignore upstream-unhealthy so", ""), "", "found 3"},
 		"the file":             {conf("", ""), entry + "subject: nope}", "file 3: so"},
-		"a route":              {conf("", ""), entry + "subject: '* /b -> *'}", "found 3, file 4: so"},
 		"another service":      {conf("", ""), entry + "subject: api}", "found 3, remark .why502.yaml:2"},
 		"its last day":         {conf("", ""), entry + "until: 2026-11-22}", "file 3: so"},
 		"ended":                {conf("", ""), entry + "until: 2026-11-21}", "found 3, remark .why502.yaml:2"},
@@ -83,8 +82,8 @@ func TestIgnoredElsewhere(t *testing.T) {
 	const conf = "server { location / {\n# why502:ignore upstream-host-unknown so\nproxy_pass http://${HOST}; } }\n"
 	included := strings.Replace(conf, "${HOST}", "nope", 1)
 	for name, files := range map[string]map[string]string{
-		"a template": {"a.conf": conf, "compose.yaml": strings.Replace(templated, "x", "./a.conf:/etc/nginx/templates/default.conf.template", 1)},
-		"an include": {"a.conf": "include /etc/nginx/more.conf;", "more.conf": included, "compose.yaml": strings.Replace(templated, "x", "./a.conf:/etc/nginx/conf.d/default.conf, ./more.conf:/etc/nginx/more.conf", 1)},
+		"a template": {"a.conf": conf, "compose.yaml": strings.Replace(templated, "[x]", "[./a.conf:/etc/nginx/templates/default.conf.template]", 1)},
+		"an include": {"a.conf": "include /etc/nginx/more.conf;", "more.conf": included, "compose.yaml": strings.Replace(templated, "[x]", "[./a.conf:/etc/nginx/conf.d/default.conf, ./more.conf:/etc/nginx/more.conf]", 1)},
 		"a config": {"compose.yaml": strings.Replace(templated, "    volumes: [x]\n", "    configs: [{source: c, target: /etc/nginx/conf.d/default.conf}]\n", 1) +
 			"configs:\n  c:\n    content: |\n      " + strings.ReplaceAll(strings.TrimSpace(included), "\n", "\n      ") + "\n"},
 		"a mount": {"compose.yaml": strings.Replace(templated, "[x]", "[./nope.conf:/etc/nginx/conf.d/default.conf] # why502:ignore config-mount-missing so", 1)},
