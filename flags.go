@@ -47,6 +47,8 @@ What to check:
       --timeout DURATION       how long daemon and probe may take in all (10s)
       --ignore RULE[=SUBJECT]  not this rule, at all or for a service, host or
                                route; * in SUBJECT matches anything (repeatable)
+                               also # why502:ignore RULE REASON in a file, and
+                               .why502.yaml
       --baseline FILE          accept what the report in FILE has, which was
                                written by --format json=FILE
 
@@ -117,7 +119,7 @@ type request struct {
 	probe   string // auto, off, require
 	since   string
 	timeout time.Duration
-	ignore  []compose.Ignore
+	ignore  []inspect.Ignore
 	accept  string            // file of the report whose findings are accepted; empty: none
 	known   *inspect.Baseline // what is in it, when it has been read
 	outputs []output
@@ -419,8 +421,8 @@ func exists(name string) bool {
 }
 
 // parseIgnores reads the values of --ignore.
-func parseIgnores(values []string) ([]compose.Ignore, error) {
-	var ignores []compose.Ignore
+func parseIgnores(values []string) ([]inspect.Ignore, error) {
+	var ignores []inspect.Ignore
 	for _, value := range values {
 		rule, subject, given := strings.Cut(value, "=")
 		if given && subject == "" {
@@ -429,7 +431,7 @@ func parseIgnores(values []string) ([]compose.Ignore, error) {
 		if _, err := findRule(rule); err != nil && rule != "*" {
 			return nil, err
 		}
-		ignores = append(ignores, compose.Ignore{Kind: compose.ByFlag, Rule: rule, Subject: subject})
+		ignores = append(ignores, inspect.Ignore{Kind: inspect.ByFlag, Rule: rule, Subject: subject})
 	}
 	return ignores, nil
 }

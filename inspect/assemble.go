@@ -127,7 +127,7 @@ func (j *judge) reportFindings(r *Report, opts Options) {
 			found = append(found, f)
 		}
 	}
-	r.Findings, r.Ignored, r.Remarks = j.finished(found), j.finished(ignored), ignorer.close()
+	r.Findings, r.Ignored, r.Remarks = j.finished(found), j.finished(ignored), ignorer.close(found)
 	if len(r.Routes) == 0 {
 		r.Verdict = VerdictUnknown
 	}

@@ -25,10 +25,10 @@ const (
 type ignorer struct {
 	*judge
 	opts     Options
-	comments map[commented]*compose.Ignore
-	others   []*compose.Ignore
+	comments map[commented]*Ignore
+	others   []*Ignore
 	accepted *acceptance
-	used     map[*compose.Ignore]bool
+	used     map[*Ignore]bool
 	compared int
 	remarks  []Remark
 }
@@ -42,14 +42,14 @@ type commented struct {
 
 // newIgnorer takes the ignores that count, and remarks on those that do not.
 func (j *judge) newIgnorer(opts Options) *ignorer {
-	g := &ignorer{judge: j, opts: opts, comments: map[commented]*compose.Ignore{}, used: map[*compose.Ignore]bool{}, accepted: newAcceptance(opts.Baseline)}
+	g := &ignorer{judge: j, opts: opts, comments: map[commented]*Ignore{}, used: map[*Ignore]bool{}, accepted: newAcceptance(opts.Baseline)}
 	for _, i := range slices.Concat(j.stack.Ignores, opts.Ignore) {
 		i.Rule, i.Reason, i.Subject = j.mask(i.Rule), j.mask(i.Reason), j.mask(i.Subject)
 		if why := g.fault(i); why != "" {
 			g.remark(i.Place, why)
 			continue
 		}
-		if i.Kind != compose.ByComment {
+		if i.Kind != ByComment {
 			g.others = append(g.others, &i)
 			continue
 		}
@@ -64,14 +64,14 @@ func (j *judge) newIgnorer(opts Options) *ignorer {
 }
 
 // fault says why an ignore does not count; empty: it does.
-func (g *ignorer) fault(i compose.Ignore) string {
+func (g *ignorer) fault(i Ignore) string {
 	const form = "write # why502:ignore RULE REASON"
 	switch {
 	case i.Rule == "":
 		return "this ignores nothing, as it names no rule: " + form
-	case findRule(i.Rule) == nil && (i.Rule != "*" || i.Kind == compose.ByComment):
+	case findRule(i.Rule) == nil && (i.Rule != "*" || i.Kind == ByComment):
 		return fmt.Sprintf("this ignores nothing, as there is no rule %q%s", i.Rule, meant(i.Rule))
-	case i.Reason == "" && i.Kind != compose.ByFlag:
+	case i.Reason == "" && i.Kind != ByFlag:
 		return "this ignores nothing, as it gives no reason: " + form
 	case !i.Until.IsZero() && !g.opts.Now.Before(i.Until.AddDate(0, 0, 1)):
 		return fmt.Sprintf("this ignores %s no more, as it counted until %s", i.Rule, i.Until.Format(time.DateOnly))
@@ -114,11 +114,11 @@ func (g *ignorer) remark(at proxy.Place, text string) {
 
 // by is what a finding is ignored by; nil: nothing. Findings come as they are before those that are equal
 // become one, so that what is said of one place or route says nothing of another.
-func (g *ignorer) by(f *Finding) *compose.Ignore {
+func (g *ignorer) by(f *Finding) *Ignore {
 	known := g.accepted.has(f)
 	i := g.comments[commented{f.Place.File, f.Place.Line, f.Rule.ID}]
 	if i == nil {
-		if n := slices.IndexFunc(g.others, func(i *compose.Ignore) bool { return g.matches(i, f) }); n >= 0 {
+		if n := slices.IndexFunc(g.others, func(i *Ignore) bool { return g.matches(i, f) }); n >= 0 {
 			i = g.others[n]
 		}
 	}
@@ -133,7 +133,7 @@ func (g *ignorer) by(f *Finding) *compose.Ignore {
 }
 
 // matches says whether an ignore is about a finding.
-func (g *ignorer) matches(i *compose.Ignore, f *Finding) bool {
+func (g *ignorer) matches(i *Ignore, f *Finding) bool {
 	if i.Rule != "*" && i.Rule != f.Rule.ID {
 		return false
 	}
@@ -147,19 +147,19 @@ func (g *ignorer) matches(i *compose.Ignore, f *Finding) bool {
 	return is(f.Service) || is(f.Proxy) || is(f.subject) || slices.ContainsFunc(f.Routes, func(id string) bool { return is(cmp.Or(g.ids[id], id)) })
 }
 
-// close remarks on what is not needed, as far as this run can tell. From the files alone; what the daemon says
-// comes and goes.
-func (g *ignorer) close() []Remark {
+// close remarks on what is not needed, as far as this run can tell by what it has found. From the files alone: what
+// the daemon says comes and goes.
+func (g *ignorer) close(found []*Finding) []Remark {
 	if g.compared > maxCompared {
 		g.remark(proxy.Place{}, "there is too much to ignore: not every subject was compared with every finding")
 	}
 	for _, i := range g.stackIgnores() {
-		if !g.used[i] && !g.opts.Some && g.looked(i.Rule) && !g.live() {
+		if !g.used[i] && g.looked(i.Rule) && !g.live() && !hides(found, i.Rule) {
 			g.remark(i.Place, "this ignores nothing: no such finding of "+i.Rule+" is there")
 		}
 	}
 	for _, a := range g.accepted.gone() {
-		if !g.opts.Some && g.looked(a.Rule) {
+		if g.looked(a.Rule) {
 			g.remark(a.Place, fmt.Sprintf("gone since %s: %s [%s]", g.opts.Baseline.File, a.Message, a.Rule))
 		}
 	}
@@ -167,9 +167,9 @@ func (g *ignorer) close() []Remark {
 }
 
 // stackIgnores are the ignores of the project's files that count, in the order in which they are written.
-func (g *ignorer) stackIgnores() (all []*compose.Ignore) {
+func (g *ignorer) stackIgnores() (all []*Ignore) {
 	for _, i := range g.others {
-		if i.Kind == compose.ByFile {
+		if i.Kind == ByFile {
 			all = append(all, i)
 		}
 	}
@@ -178,21 +178,32 @@ func (g *ignorer) stackIgnores() (all []*compose.Ignore) {
 			all = append(all, i)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b *compose.Ignore) int {
+	slices.SortStableFunc(all, func(a, b *Ignore) int {
 		return cmp.Or(cmp.Compare(b.Kind, a.Kind), cmp.Compare(a.Place.File, b.Place.File), cmp.Compare(a.Place.Line, b.Place.Line), cmp.Compare(a.Place.Column, b.Place.Column))
 	})
 	return all
 }
 
-// looked says whether a rule could find anything in this run.
+// hides says whether what was found may hide something of a rule: a hop that is broken ends the walk. Where the rule
+// has found something, it does not.
+func hides(found []*Finding, rule string) bool {
+	return slices.ContainsFunc(found, (*Finding).breaks) && !slices.ContainsFunc(found, func(f *Finding) bool { return f.Rule.ID == rule })
+}
+
+// looked says whether a rule could find anything in this run: of a configuration that cannot be read, and of proxies
+// that were left out, nothing is known.
 func (g *ignorer) looked(id string) bool {
+	unread := slices.ContainsFunc(g.stack.Proxies, func(p *compose.Proxy) bool { return len(p.Config.Faults) > 0 })
+	if g.opts.Some || unread {
+		return false
+	}
 	r := findRule(id)
 	return r == nil || !r.Live || g.snap != nil
 }
 
 // acceptance is what is left of a baseline. Findings at one place are one.
 type acceptance struct {
-	by     *compose.Ignore
+	by     *Ignore
 	rows   []Accepted
 	left   map[string][]int // of rows, by fingerprint: one for each place that none has taken yet
 	placed map[printed]int  // which row a place has taken; -1: none
@@ -209,7 +220,7 @@ func newAcceptance(b *Baseline) *acceptance {
 	if b == nil {
 		return a
 	}
-	a.by, a.rows = &compose.Ignore{Kind: compose.ByBaseline, Reason: "accepted in " + b.File}, b.Accepted
+	a.by, a.rows = &Ignore{Kind: ByBaseline, Reason: "accepted in " + b.File}, b.Accepted
 	for n, row := range b.Accepted {
 		for _, print := range row.Fingerprints {
 			a.left[print] = append(a.left[print], n)

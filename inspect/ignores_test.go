@@ -52,7 +52,7 @@ func TestIgnoredByFiles(t *testing.T) {
 		"nothing":              {conf("", ""), "", "found 3"},
 		"above":                {conf(comment+"so", ""), "", "found 4, comment 3: so"},
 		"behind, CRLF":         {strings.ReplaceAll(conf("", comment+"so"), "\n", "\r\n"), "", "found 4, comment 3: so"},
-		"another rule":         {conf("# why502:ignore upstream-start-race so", ""), "", "found 3, remark nginx.conf:2"},
+		"another rule":         {conf("# why502:ignore upstream-start-race so", ""), "", "found 3"},
 		"no such rule":         {conf("# why502:ignore upstream-host-unknwn so", ""), "", "found 3, remark nginx.conf:2"},
 		"every rule":           {conf("# why502:ignore * so", ""), "", "found 3, remark nginx.conf:2"},
 		"no reason":            {conf(comment, ""), "", "found 3, remark nginx.conf:2"},
@@ -146,6 +146,31 @@ func withoutNotes(remarks []Remark) (kept []Remark) {
 		}
 	}
 	return kept
+}
+
+// What is needed no more is said where this run could have found it.
+func TestIgnoredNoMore(t *testing.T) {
+	const comment = "# why502:ignore upstream-host-unknown so\n"
+	works := comment + server(pass("/", "http://api:8000"))
+	for name, test := range map[string]struct {
+		conf string
+		snap *Snapshot
+		opts Options
+		want string
+	}{
+		"it works":        {works, nil, Options{}, "remark nginx.conf:1"},
+		"with the daemon": {works, seen(up("edge"), up("api")), Options{}, ""},
+		"one proxy alone": {works, nil, Options{Some: true}, ""},
+		"a syntax error":  {works + "nonsense;", nil, Options{}, "found 3"},
+		"something else":  {comment + server(pass("/", "http://localhost:8000")), nil, Options{}, "found 2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.opts.Now = now
+			if got := accepting(Judge(proxied(t, test.conf, nil), test.snap, Live{}, test.opts)); got != test.want {
+				t.Errorf("%s; want %s", got, test.want)
+			}
+		})
+	}
 }
 
 // baselineOf is a report as a baseline.

@@ -5,7 +5,6 @@ package inspect
 import (
 	"time"
 
-	"why502/compose"
 	"why502/compose/proxy"
 )
 
@@ -184,8 +183,8 @@ type Finding struct {
 	Related    []Related
 	Fix        Fix
 
-	By           *compose.Ignore // what it is ignored by; nil: it is not
-	Fingerprints []string        // by which it is known again, one for each of its places; see Fingerprint
+	By           *Ignore  // what it is ignored by; nil: it is not
+	Fingerprints []string // by which it is known again, one for each of its places; see Fingerprint
 
 	order   int    // of what stops nginx: in which order nginx meets it
 	subject string // the host, port or file that it is about, as nginx would quote it

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"why502/compose"
 	"why502/compose/proxy"
 	"why502/inspect"
 )
@@ -26,7 +25,7 @@ func ReadBaseline(name string, text []byte) (*inspect.Baseline, error) {
 		return nil, fmt.Errorf("it has version %d, but 1 is what this why502 reads", doc.Version)
 	}
 	b := &inspect.Baseline{File: name}
-	rows := slices.DeleteFunc(doc.Ignored, func(row ignoredRow) bool { return row.By.Kind != string(compose.ByBaseline) })
+	rows := slices.DeleteFunc(doc.Ignored, func(row ignoredRow) bool { return row.By.Kind != string(inspect.ByBaseline) })
 	for _, row := range append(*doc.Findings, rows...) {
 		severity := slices.Index(Severities(), row.Severity)
 		if severity < 0 || len(row.Fingerprints) == 0 {

@@ -4,16 +4,15 @@ import (
 	"fmt"
 	"strings"
 
-	"why502/compose"
 	"why502/inspect"
 )
 
 // What the formats have in common of the findings that the user accepts: they stay visible, with the reason.
 
 // kindOf is how a finding is ignored.
-func kindOf(f *inspect.Finding) compose.IgnoreKind {
+func kindOf(f *inspect.Finding) inspect.IgnoreKind {
 	if f.By == nil {
-		return compose.ByFlag
+		return inspect.ByFlag
 	}
 	return f.By.Kind
 }
@@ -45,9 +44,9 @@ func ignoredTexts(r *inspect.Report, opts Options) (texts []string) {
 	accepted, in := 0, ""
 	for _, f := range shown(r.Ignored, opts) {
 		switch kindOf(f) {
-		case compose.ByBaseline:
+		case inspect.ByBaseline:
 			accepted, in = accepted+1, why(f)
-		case compose.ByComment, compose.ByFile:
+		case inspect.ByComment, inspect.ByFile:
 			texts = append(texts, ignoredText(f))
 		}
 	}
@@ -102,7 +101,7 @@ func ignoredList(r *inspect.Report, opts Options) string {
 // suppressionOf says in SARIF's words what a finding is ignored by.
 func suppressionOf(f *inspect.Finding) sarifSuppression {
 	kind := "external"
-	if kindOf(f) == compose.ByComment {
+	if kindOf(f) == inspect.ByComment {
 		kind = "inSource"
 	}
 	return sarifSuppression{Kind: kind, Justification: cut(why(f), maxText)}

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"why502/compose"
 	"why502/inspect"
 )
 
@@ -12,15 +11,15 @@ import (
 // and by --ignore.
 func accepted() *inspect.Report {
 	r := shop()
-	by := func(f *inspect.Finding, i compose.Ignore) *inspect.Finding {
+	by := func(f *inspect.Finding, i inspect.Ignore) *inspect.Finding {
 		f.By = &i
 		return f
 	}
 	r.Findings, r.Ignored = nil, []*inspect.Finding{
-		by(r.Findings[0], compose.Ignore{Kind: compose.ByComment, Reason: "moved <soon>", Place: at("nginx.conf", 13, 9)}),
-		by(r.Findings[1], compose.Ignore{Kind: compose.ByFile, Reason: "not ours", Place: at(".why502.yaml", 2, 3)}),
-		by(r.Findings[2], compose.Ignore{Kind: compose.ByBaseline, Reason: "accepted in b.json"}),
-		by(r.Findings[3], compose.Ignore{Kind: compose.ByFlag}),
+		by(r.Findings[0], inspect.Ignore{Kind: inspect.ByComment, Reason: "moved <soon>", Place: at("nginx.conf", 13, 9)}),
+		by(r.Findings[1], inspect.Ignore{Kind: inspect.ByFile, Reason: "not ours", Place: at(".why502.yaml", 2, 3)}),
+		by(r.Findings[2], inspect.Ignore{Kind: inspect.ByBaseline, Reason: "accepted in b.json"}),
+		by(r.Findings[3], inspect.Ignore{Kind: inspect.ByFlag}),
 	}
 	r.Remarks = []inspect.Remark{{Place: at("nginx.conf", 3, 5), Text: "this ignores nothing"}}
 	return r

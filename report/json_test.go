@@ -10,7 +10,6 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"why502/compose"
 	"why502/inspect"
 )
 
@@ -193,8 +192,8 @@ func TestJSON(t *testing.T) {
 	r := shop()
 	r.Routes, r.Findings = r.Routes[1:2], r.Findings[:1]
 	r.Findings[0].Fingerprints = []string{"0123456789abcdef"}
-	r.Ignored[0].By = &compose.Ignore{
-		Kind: compose.ByFile, Reason: "nothing is recreated here", Until: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC), Place: at(".why502.yaml", 2, 5),
+	r.Ignored[0].By = &inspect.Ignore{
+		Kind: inspect.ByFile, Reason: "nothing is recreated here", Until: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC), Place: at(".why502.yaml", 2, 5),
 	}
 	r.Remarks = []inspect.Remark{{Place: at("nginx.conf", 3, 5), Text: "this ignores nothing"}}
 	same(t, printJSON(t, r, Options{Version: "0.1.0"}), shopJSON)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"why502/compose"
 	"why502/compose/proxy"
 	"why502/inspect"
 )
@@ -302,7 +301,7 @@ func (p *page) footer(r *inspect.Report) {
 func leftOut(r *inspect.Report, opts Options) (lines []string) {
 	flagged := 0
 	for _, f := range r.Ignored {
-		if kindOf(f) == compose.ByFlag {
+		if kindOf(f) == inspect.ByFlag {
 			flagged++
 		}
 	}

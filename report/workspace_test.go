@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"why502/compose"
 	"why502/compose/proxy"
 	"why502/inspect"
 )
@@ -155,7 +154,7 @@ func fillText(text string) *inspect.Report {
 		}
 	}
 	ignored := finding(nil, inspect.Fix{})
-	ignored.By = &compose.Ignore{Kind: compose.ByComment, Rule: text, Subject: text, Reason: text, Place: at(text, 3, 3)}
+	ignored.By = &inspect.Ignore{Kind: inspect.ByComment, Rule: text, Subject: text, Reason: text, Place: at(text, 3, 3)}
 	r.Ignored = []*inspect.Finding{ignored}
 	r.Remarks = []inspect.Remark{{Place: at(text, 4, 4), Text: text}}
 	r.Findings = []*inspect.Finding{
