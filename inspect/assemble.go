@@ -153,7 +153,7 @@ func (j *judge) finished(found []*Finding) []*Finding {
 func merge(found []*Finding) (merged []*Finding) {
 	type key struct {
 		rule, proxy, message string
-		by                   *compose.Ignore
+		by                   *Ignore
 	}
 	type spot struct {
 		of    *Finding
