@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"why502/compose"
 	"why502/inspect"
@@ -46,7 +47,7 @@ func (p *program) explanation(ctx context.Context, ask *request) (*inspect.Expla
 	}
 	var judged *inspect.Report
 	if without == nil {
-		judged = inspect.Judge(stack, nil, inspect.Live{State: inspect.LiveOff}, inspect.Options{})
+		judged = inspect.Judge(stack, nil, inspect.Live{State: inspect.LiveOff}, inspect.Options{Now: time.Now()})
 		judged.Project.Directory = fromHere(stack.Directory)
 	} else {
 		stack = nil

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"why502/compose"
 	"why502/inspect"
@@ -392,7 +393,7 @@ func (m *mender) halfway(f *inspect.Finding, err error) error {
 
 // judge judges the files as they are now.
 func (m *mender) judge(snap *inspect.Snapshot) []*inspect.Finding {
-	return inspect.Judge(m.stack, snap, m.live, inspect.Options{Ignore: m.ask.ignore}).Findings
+	return inspect.Judge(m.stack, snap, m.live, inspect.Options{Ignore: m.ask.ignore, Baseline: m.ask.known, Now: time.Now()}).Findings
 }
 
 // writeOne carries out the edits of a finding, judges again from the files alone, and takes the edits back

@@ -48,6 +48,10 @@ What to check:
       --timeout DURATION       how long daemon and probe may take in all (10s)
       --ignore RULE[=SUBJECT]  not this rule, at all or for a service, host or
                                route; * in SUBJECT matches anything (repeatable)
+                               also # why502:ignore RULE REASON in a file, and
+                               .why502.yaml
+      --baseline FILE          accept what the report in FILE has, which was
+                               written by --format json=FILE
 
 What to print:
       --format FORMAT[=FILE]   text, json, github, sarif, markdown, junit or
@@ -121,6 +125,8 @@ type request struct {
 	since   string
 	timeout time.Duration
 	ignore  []inspect.Ignore
+	accept  string            // file of the report whose findings are accepted; empty: none
+	known   *inspect.Baseline // what is in it, when it has been read
 	outputs []output
 	style   report.Options
 	color   string // auto, always, never
@@ -139,6 +145,7 @@ type flags struct {
 	since   string
 	timeout time.Duration
 	ignore  []string
+	accept  string
 	formats []string
 	output  string
 	show    string
@@ -170,6 +177,7 @@ func (f *flags) set() *pflag.FlagSet {
 	s.StringVar(&f.since, "since", "15m", "")
 	s.DurationVar(&f.timeout, "timeout", 10*time.Second, "")
 	s.StringArrayVar(&f.ignore, "ignore", nil, "")
+	s.StringVar(&f.accept, "baseline", "", "")
 	s.StringArrayVar(&f.formats, "format", nil, "")
 	s.StringVarP(&f.output, "output", "o", "", "")
 	s.StringVar(&f.show, "show", "note", "")
@@ -221,7 +229,7 @@ func parse(args []string) (*request, error) {
 	if set.Changed("write") {
 		return nil, wrong("why502 fix --write", "--write is of fix")
 	}
-	for _, name := range []string{"record", "replay"} {
+	for _, name := range []string{"baseline", "record", "replay"} {
 		if set.Changed(name) && set.Lookup(name).Value.String() == "" {
 			return nil, wrong("--"+name+" FILE", "--%s names no file", name)
 		}
@@ -379,7 +387,7 @@ func alone(set *pflag.FlagSet, n int) error {
 // diagnosis reads the command line of a diagnosis.
 func (f *flags) diagnosis(args []string) (*request, error) {
 	r := &request{
-		project: f.project, live: f.live, probe: f.probe, since: f.since, timeout: f.timeout, color: f.color, record: f.record, replay: f.replay,
+		project: f.project, live: f.live, probe: f.probe, since: f.since, timeout: f.timeout, color: f.color, record: f.record, replay: f.replay, accept: f.accept,
 	}
 	r.style = report.Options{Verbose: f.verbose, Quiet: f.quiet, Version: version}
 	err := f.check()
@@ -471,7 +479,7 @@ func parseIgnores(values []string) ([]inspect.Ignore, error) {
 		if _, err := findRule(rule); err != nil && rule != "*" {
 			return nil, err
 		}
-		ignores = append(ignores, inspect.Ignore{Rule: rule, Subject: subject})
+		ignores = append(ignores, inspect.Ignore{Kind: inspect.ByFlag, Rule: rule, Subject: subject})
 	}
 	return ignores, nil
 }

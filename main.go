@@ -136,7 +136,9 @@ func judge(seen *recording.Record, ask *request) (r *inspect.Report, err error) 
 			}
 		}()
 	}
-	r = inspect.Judge(seen.Stack, seen.Snapshot, seen.Live, inspect.Options{Ignore: ask.ignore})
+	r = inspect.Judge(seen.Stack, seen.Snapshot, seen.Live, inspect.Options{
+		Ignore: ask.ignore, Baseline: ask.known, Now: seen.Time, Some: len(ask.project.Proxies) > 0,
+	})
 	r.Project.Directory = seen.Directory
 	if ask.replay != "" {
 		r.Live.Was, r.Live.State, r.Live.Recorded = r.Live.State, inspect.LiveReplayed, seen.Time
@@ -148,6 +150,11 @@ func judge(seen *recording.Record, ask *request) (r *inspect.Report, err error) 
 // that is to be recorded, text is the record, and the diagnosis rests on it too, so that a replay gives
 // the same.
 func (p *program) gather(ctx context.Context, ask *request) (seen *recording.Record, text []byte, err error) {
+	if ask.accept != "" {
+		if ask.known, err = readBaseline(ask.accept); err != nil {
+			return nil, nil, err
+		}
+	}
 	if ask.replay != "" {
 		seen, err = p.replay(ask.replay)
 		return seen, nil, err
@@ -155,7 +162,7 @@ func (p *program) gather(ctx context.Context, ask *request) (seen *recording.Rec
 	ask.project.Env, ask.project.Stdin = p.env, p.stdin
 	stack, err := compose.Load(ctx, ask.project)
 	if err == nil {
-		err = ctx.Err()
+		err = cmp.Or(ctx.Err(), unknownRules(stack.Ignores))
 	}
 	if err != nil {
 		return nil, nil, err

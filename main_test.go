@@ -254,7 +254,7 @@ func TestParse(t *testing.T) {
 		"env files": slices.Equal(p.EnvFiles, []string{"e"}),
 		"proxies":   slices.Equal(p.Proxies, []string{"edge"}),
 		"live":      r.live == "require" && r.probe == "off" && r.since == "2h" && r.timeout == 3*time.Second,
-		"ignore":    slices.Equal(r.ignore, []inspect.Ignore{{Rule: "*", Subject: "api"}}),
+		"ignore":    slices.Equal(r.ignore, []inspect.Ignore{{Kind: inspect.ByFlag, Rule: "*", Subject: "api"}}),
 		"outputs":   len(r.outputs) == 2 && r.outputs[0].file == "out,1.json" && r.outputs[1].file == "",
 		"fail-on":   r.failOn == never,
 		"style":     r.style == report.Options{Verbose: true, Show: inspect.Warning, Version: version},

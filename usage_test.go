@@ -47,6 +47,12 @@ var uses = map[string]useTest{
 	"--ignore":                  {"", "--ignore upstream-host-unknown=nope --profile full $DIR", exitOK, ""},
 	"--ignore, *":               {"", "--ignore *=n*e --profile full $DIR", exitOK, ""},
 	"--ignore, another":         {"", "--ignore *=other --profile full $DIR", exitFound, "named \"nope\""},
+	"--baseline":                {"", "--baseline $DIR/accepted.json --profile full --format json $DIR", exitOK, `"kind": "baseline"`},
+	"--baseline, gone":          {"", "--baseline $DIR/accepted.json --format json $DIR", exitOK, `"text": "gone since `},
+	"--baseline, new":           {"", "--baseline $DIR/accepted.json -f $DIR/compose.yaml -f $DIR/broken.yaml", exitFound, "named \"nope\""},
+	"--baseline, missing":       {"", "--baseline $DIR/nope.json $DIR", exitError, "no such file"},
+	"--baseline, no report":     {"", "--baseline $DIR/compose.yaml $DIR", exitError, "it is no report that --format json has written"},
+	"--baseline, no file":       {"", "--baseline= $DIR", exitError, "--baseline names no file"},
 	"--format":                  {"", "--format json $DIR", exitOK, `"version": 1`},
 	"--format, text":            {"", "--format text $DIR", exitOK, "from-the-directory: "},
 	"--format, github":          {"", "--format github --profile full $DIR", exitFound, "\n::error file="},
@@ -117,6 +123,11 @@ var uses = map[string]useTest{
 	"a variable of the caller":  {"CONF=broken.conf", "$DIR", exitFound, "named \"nope\""},
 }
 
+// acceptedReport is what matters of a report, as a baseline, on variety with the profile full.
+const acceptedReport = `{"version": 1, "findings": [
+	{"rule": "upstream-host-unknown", "severity": "error", "message": "no nope", "file": "broken.conf", "fingerprints": ["568bfbf990de1fc0"]}
+]}`
+
 // variety is a project whose proxy edge works, and others that a profile, a file or a variable turns
 // on and that do not.
 func variety(t *testing.T) string {
@@ -132,6 +143,7 @@ func variety(t *testing.T) string {
     volumes: ["./%:/etc/nginx/conf.d/default.conf"]
 `
 	for name, text := range map[string]string{
+		"accepted.json": acceptedReport,
 		"compose.yaml": "services:\n  edge:" + strings.ReplaceAll(edge, "%", "${CONF:-good.conf}") +
 			"  off:\n    profiles: [full]" + strings.NewReplacer("%", "broken.conf", "8080", "8081").Replace(edge) + "  api: {image: example/api, expose: [8000]}\n",
 		"broken.yaml":     "services:\n  edge:" + strings.ReplaceAll(edge, "%", "broken.conf"),

@@ -40,6 +40,7 @@ func Load(ctx context.Context, opts Options) (*Stack, error) {
 	if err := s.findProxies(opts.Proxies); err != nil {
 		return nil, err
 	}
+	s.Ignores = append(s.Ignores, s.Sources.Ignores()...)
 	return s, nil
 }
 
@@ -59,6 +60,9 @@ func loadModel(ctx context.Context, opts Options) (*Stack, error) {
 	}
 	if utils.StringToBool(found.env["COMPOSE_COMPATIBILITY"]) {
 		s.Separator = "_"
+	}
+	if err := s.readIgnores(found); err != nil {
+		return nil, err
 	}
 	config, err := s.readFiles(found, opts.ProjectName)
 	if err != nil {

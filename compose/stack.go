@@ -26,7 +26,8 @@ type Stack struct {
 	Servers   []*Proxy            // services that run nginx but hand nothing on; sorted by service
 	Sources   Sources             // text of every file that a place can name
 	Unchecked []proxy.Unchecked
-	Separator string // in the names of containers: PROJECT-SERVICE-1, or _ where Compose 1 is imitated
+	Ignores   []Ignore // that the project's files ask for: those of its file of ignores, then comments
+	Separator string   // in the names of containers: PROJECT-SERVICE-1, or _ where Compose 1 is imitated
 
 	places    places                            // of every key and item of the Compose files
 	env       map[string]types.Mapping          // what Compose fills in in them, by file

@@ -113,18 +113,21 @@ func publishedText(p compose.Port) string {
 	return net.JoinHostPort(cmp.Or(p.HostIP, "0.0.0.0"), port)
 }
 
-// reportFindings makes one of equal findings, sorts them, and gives each its excerpts.
+// reportFindings takes out what the user accepts, makes one of equal findings, sorts them, and gives each its
+// excerpts.
 func (j *judge) reportFindings(r *Report, opts Options) {
-	found := merge(j.found)
-	slices.SortStableFunc(found, compareFindings)
-	for _, f := range found {
-		j.finish(f)
-		if opts.ignores(f) {
-			r.Ignored = append(r.Ignored, f)
+	ignorer := j.newIgnorer(opts)
+	var found, ignored []*Finding
+	for _, f := range j.found {
+		f.Excerpt = j.excerpt(f.Place)
+		f.Fingerprints = []string{f.Fingerprint()}
+		if f.By = ignorer.by(f); f.By != nil {
+			ignored = append(ignored, f)
 		} else {
-			r.Findings = append(r.Findings, f)
+			found = append(found, f)
 		}
 	}
+	r.Findings, r.Ignored, r.Remarks = j.finished(found), j.finished(ignored), ignorer.close(found)
 	if len(r.Routes) == 0 {
 		r.Verdict = VerdictUnknown
 	}
@@ -135,16 +138,33 @@ func (j *judge) reportFindings(r *Report, opts Options) {
 	}
 }
 
+// finished are findings as they are reported: one of those that are equal, in their order.
+func (j *judge) finished(found []*Finding) []*Finding {
+	found = merge(found)
+	slices.SortStableFunc(found, compareFindings)
+	for _, f := range found {
+		j.finish(f)
+	}
+	return found
+}
+
 // merge makes one finding of those that say the same of several routes. The first in reading order
 // gives the place; the others are related places, and their edits go with its edits.
 func merge(found []*Finding) (merged []*Finding) {
-	type key struct{ rule, proxy, message string }
-	byKey := map[key]*Finding{}
+	type key struct {
+		rule, proxy, message string
+		by                   *Ignore
+	}
+	type spot struct {
+		of    *Finding
+		place proxy.Place
+	}
+	byKey, seen := map[key]*Finding{}, map[spot]bool{}
 	for _, f := range found {
-		k := key{f.Rule.ID, f.Proxy, f.Message}
+		k := key{f.Rule.ID, f.Proxy, f.Message, f.By}
 		first := byKey[k]
 		if first == nil {
-			byKey[k] = f
+			byKey[k], seen[spot{f, f.Place}] = f, true
 			merged = append(merged, f)
 			continue
 		}
@@ -154,6 +174,10 @@ func merge(found []*Finding) (merged []*Finding) {
 		first.Severity = max(first.Severity, f.Severity)
 		if f.Place != first.Place {
 			first.near(f.Place, "here too")
+		}
+		if at := (spot{first, f.Place}); !seen[at] {
+			seen[at] = true
+			first.Fingerprints = append(first.Fingerprints, f.Fingerprints...)
 		}
 		first.Fix.Edits = append(first.Fix.Edits, f.Fix.Edits...)
 	}
@@ -233,7 +257,6 @@ func (f *Finding) stopOrder() int {
 
 // finish gives a finding its excerpts, and takes out what looks like a credential.
 func (j *judge) finish(f *Finding) {
-	f.Excerpt = j.excerpt(f.Place)
 	f.Message, f.Fix.Text = j.mask(f.Message), j.mask(f.Fix.Text)
 	f.Fix.Paste, f.Fix.Run = j.mask(f.Fix.Paste), j.mask(f.Fix.Run)
 	for i, r := range f.Related {
@@ -285,18 +308,7 @@ func (j *judge) excerpt(p proxy.Place) string {
 	if len(line) > maxExcerpt {
 		return ""
 	}
-	return j.mask(line)
-}
-
-// ignores says whether the user asked not to see a finding.
-func (o Options) ignores(f *Finding) bool {
-	return slices.ContainsFunc(o.Ignore, func(i Ignore) bool {
-		if i.Rule != "*" && i.Rule != f.Rule.ID {
-			return false
-		}
-		subjects := append([]string{f.Service, f.Proxy, f.subject}, f.Routes...)
-		return i.Subject == "" || slices.ContainsFunc(subjects, func(s string) bool { return wildcard(i.Subject, s) })
-	})
+	return j.masked(line)
 }
 
 // wildcard matches a text against a pattern in which * stands for anything.

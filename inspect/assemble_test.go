@@ -89,6 +89,7 @@ func TestCompareFindings(t *testing.T) {
 }
 
 func TestIgnores(t *testing.T) {
+	ignores := func(i compose.Ignore, f *Finding) bool { return (&ignorer{judge: &judge{}}).matches(&i, f) }
 	f := &Finding{Rule: nameRule, Proxy: "edge", Service: "api", subject: "backend", Routes: []string{"edge:80 / -> api:8000", "edge:80 /b -> api:8000"}}
 	for ignore, want := range map[string]bool{
 		"b-name": true, "*": true, "c-name": false, "b": false, "b-*": false,
@@ -97,15 +98,12 @@ func TestIgnores(t *testing.T) {
 		"b-name=edge:80 /b -> api:8000": true, "b-name=edge:80 *": true, "b-name=edge:81 *": false, "b-name=* -> api:8000": true,
 	} {
 		rule, subject, _ := strings.Cut(ignore, "=")
-		if got := (Options{Ignore: []Ignore{{Rule: "other"}, {rule, subject}}}).ignores(f); got != want {
+		if got := ignores(compose.Ignore{Rule: rule, Subject: subject}, f); got != want {
 			t.Errorf("--ignore %s: %v", ignore, got)
 		}
 	}
-	if (Options{}).ignores(f) {
-		t.Error("it is ignored though nobody asked")
-	}
 	// a finding without a service is not one of the service ""
-	if (Options{Ignore: []Ignore{{"b-name", "x*"}}}).ignores(&Finding{Rule: nameRule}) {
+	if ignores(compose.Ignore{Rule: "b-name", Subject: "x*"}, &Finding{Rule: nameRule}) {
 		t.Error("an empty subject matches x*")
 	}
 }
@@ -130,7 +128,7 @@ func TestWildcard(t *testing.T) {
 // What is ignored is still counted, and changes no verdict of a route.
 func TestIgnoredIsCounted(t *testing.T) {
 	stack := shop(t, server(pass("/", "http://nope:80")), edge+api)
-	r := Judge(stack, nil, Live{}, Options{Ignore: []Ignore{{"*", "nope"}}})
+	r := Judge(stack, nil, Live{}, Options{Ignore: []compose.Ignore{{Kind: compose.ByFlag, Rule: "*", Subject: "nope"}}})
 	if len(r.Ignored) != 1 || len(r.Findings) != 0 || r.Verdict != VerdictBroken {
 		t.Errorf("%d ignored, %s, verdict %s", len(r.Ignored), messages(r.Findings), r.Verdict)
 	}

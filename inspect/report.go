@@ -17,7 +17,8 @@ type Report struct {
 	Services  []ServiceReport // that are a proxy or that a route leads to, by name
 	Routes    []RouteReport   // by proxy, then in the order of its configuration
 	Findings  []*Finding      // Findings[0] is the answer
-	Ignored   []*Finding      // by --ignore
+	Ignored   []*Finding      // that the user accepts: see Finding.By
+	Remarks   []Remark        // on what is ignored
 	Unchecked []proxy.Unchecked
 	Trace     *Traced // of one request, which is then all that the report is about; nil: it is about the project
 }
@@ -181,6 +182,9 @@ type Finding struct {
 	Evidence   []Evidence
 	Related    []Related
 	Fix        Fix
+
+	By           *Ignore  // what it is ignored by; nil: it is not
+	Fingerprints []string // by which it is known again, one for each of its places; see Fingerprint
 
 	order   int    // of what stops nginx: in which order nginx meets it
 	subject string // the host, port or file that it is about, as nginx would quote it

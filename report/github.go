@@ -17,14 +17,25 @@ const maxAnnotations = 10
 // GitHub would drop is counted. (docs.github.com, "Workflow commands for GitHub Actions")
 func writeGitHub(w io.Writer, r *inspect.Report, opts Options) error {
 	b := bufio.NewWriter(w)
+	r = inWorkspace(r, opts.Prefix)
 	fmt.Fprintln(b, logLine(r.Project.Name+": "+sentence(r)+" ("+mode(r.Live)+")"))
 	written, left := map[inspect.Severity]int{}, map[inspect.Severity]int{}
-	for _, f := range shown(inWorkspace(r, opts.Prefix).Findings, opts) {
+	for _, f := range shown(r.Findings, opts) {
 		if written[f.Severity]++; written[f.Severity] > maxAnnotations {
 			left[f.Severity]++
 			continue
 		}
 		fmt.Fprintln(b, annotation(f))
+	}
+	texts := ignoredTexts(r, opts)
+	for _, text := range texts[:min(len(texts), maxRows)] {
+		fmt.Fprintln(b, logLine("ignored: "+text))
+	}
+	if n := len(texts) - maxRows; n > 0 {
+		fmt.Fprintln(b, logLine(fmt.Sprintf("ignored: and %d more", n)))
+	}
+	for _, line := range leftOut(r, opts) {
+		fmt.Fprintln(b, logLine(line))
 	}
 	if more := moreOf(left); more != "" {
 		fmt.Fprintln(b, logLine(fmt.Sprintf("%s more without an annotation: GitHub takes %d of each from a step", more, maxAnnotations)))

@@ -12,10 +12,15 @@ func TestGitHubHostileText(t *testing.T) {
 	for name, text := range hostileTexts {
 		t.Run(name, func(t *testing.T) {
 			lines := strings.Split(strings.TrimSuffix(printed(t, "github", fillText(text), Options{}), "\n"), "\n")
-			if len(lines) != 3 || !strings.HasPrefix(lines[0], "why502: ") || strings.Contains(lines[0], "##[") {
-				t.Fatalf("the verdict and two annotations are %q", lines)
+			if len(lines) != 5 || !strings.HasPrefix(lines[0], "why502: ") || strings.Contains(lines[0], "##[") {
+				t.Fatalf("the verdict, two annotations, what is ignored and a remark are %q", lines)
 			}
-			for _, line := range lines[1:] {
+			for _, line := range lines[3:] {
+				if !strings.HasPrefix(line, "why502: ignored: ") || strings.Contains(line, "##[") {
+					t.Errorf("what is ignored is %q", line)
+				}
+			}
+			for _, line := range lines[1:3] {
 				got := parseCommand(t, line)
 				if got["command"] != "error" || got["title"] != loopbackRule.ID || got["file"] != underPrefix("", cut(text, maxText)) {
 					t.Errorf("%q is read as %q", line, got)

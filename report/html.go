@@ -43,6 +43,7 @@ type htmlPage struct {
 	Findings  []htmlFinding
 	LookedAt  []string // the proxies and the daemon
 	Unchecked []string
+	Ignored   []string
 	LeftOut   []string
 }
 
@@ -153,6 +154,10 @@ func htmlPageOf(r *inspect.Report, opts Options) htmlPage {
 	for _, u := range notChecked(r) {
 		page.Unchecked = append(page.Unchecked, cut(u.What+": "+u.Why, maxText))
 	}
+	for _, text := range ignoredTexts(r, opts) {
+		page.Ignored = append(page.Ignored, cut(text, maxText))
+	}
+	page.Ignored = boundedBy(page.Ignored, maxPageFindings)
 	page.Unchecked, page.LookedAt = boundedBy(page.Unchecked, maxPageFindings), boundedBy(page.LookedAt, maxPageFindings)
 	return page
 }

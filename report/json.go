@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf16"
 
 	"why502/compose/proxy"
@@ -27,6 +28,8 @@ type document struct {
 	Proxies   []proxyRow     `json:"proxies"`
 	Routes    []routeRow     `json:"routes"`
 	Findings  []findingRow   `json:"findings"`
+	Ignored   []ignoredRow   `json:"suppressed"`
+	Remarks   []remarkRow    `json:"remarks"`
 	Unchecked []uncheckedRow `json:"unchecked"`
 	Trace     *traceRow      `json:"trace,omitempty"`
 }
@@ -128,6 +131,34 @@ type findingRow struct {
 	Evidence []evidenceRow `json:"evidence"`
 	Related  []relatedRow  `json:"related"`
 	Fix      fixRow        `json:"fix"`
+
+	Fingerprints []string `json:"fingerprints"`
+}
+
+// ignoredRow is a finding that the user accepts: what is needed to know it again, and why.
+type ignoredRow struct {
+	Rule     string `json:"rule"`
+	Severity string `json:"severity"`
+	Message  string `json:"message"`
+	placeRow
+	Proxy        string       `json:"proxy"`
+	Service      string       `json:"service"`
+	Routes       []string     `json:"routes"`
+	Fingerprints []string     `json:"fingerprints"`
+	By           ignoredByRow `json:"by"`
+}
+
+// ignoredByRow is what a finding is ignored by; it has a place where it is written in a file of the project.
+type ignoredByRow struct {
+	Kind string `json:"kind"`
+	placeRow
+	Reason string `json:"reason"`
+	Until  string `json:"until"`
+}
+
+type remarkRow struct {
+	placeRow
+	Text string `json:"text"`
 }
 
 type evidenceRow struct {
@@ -267,6 +298,8 @@ func documentOf(r *inspect.Report, opts Options) document {
 		Proxies:   each(r.Proxies, proxyRowOf),
 		Routes:    each(r.Routes, routeRowOf),
 		Findings:  each(shown(r.Findings, opts), findingRowOf),
+		Ignored:   each(shown(r.Ignored, opts), ignoredRowOf),
+		Remarks:   each(r.Remarks, func(m inspect.Remark) remarkRow { return remarkRow{placeOf(m.Place), m.Text} }),
 		Unchecked: each(r.Unchecked, func(u proxy.Unchecked) uncheckedRow { return uncheckedRow(u) }),
 		Trace:     traceRowOf(r),
 	}
@@ -380,7 +413,24 @@ func findingRowOf(f *inspect.Finding) findingRow {
 		Evidence:   each(f.Evidence, func(e inspect.Evidence) evidenceRow { return evidenceRow(e) }),
 		Related:    each(f.Related, relatedRowOf),
 		Fix:        fixRowOf(f.Fix),
+
+		Fingerprints: list(f.Fingerprints),
 	}
+}
+
+func ignoredRowOf(f *inspect.Finding) ignoredRow {
+	row := ignoredRow{
+		Rule: f.Rule.ID, Severity: severityName(f.Severity), Message: f.Message, placeRow: placeOf(f.Place),
+		Proxy: f.Proxy, Service: f.Service, Routes: list(f.Routes), Fingerprints: list(f.Fingerprints),
+	}
+	row.By.Kind = string(kindOf(f))
+	if by := f.By; by != nil {
+		row.By = ignoredByRow{Kind: row.By.Kind, placeRow: placeOf(by.Place), Reason: by.Reason}
+		if !by.Until.IsZero() {
+			row.By.Until = by.Until.Format(time.DateOnly)
+		}
+	}
+	return row
 }
 
 func relatedRowOf(r inspect.Related) relatedRow {

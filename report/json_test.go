@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -141,7 +142,40 @@ const shopJSON = `{
             "new": "    command: uvicorn main:app --host 0.0.0.0 --port 8000"
           }
         ]
+      },
+      "fingerprints": [
+        "0123456789abcdef"
+      ]
+    }
+  ],
+  "suppressed": [
+    {
+      "rule": "upstream-address-may-go-stale",
+      "severity": "note",
+      "message": "",
+      "file": "",
+      "line": 0,
+      "column": 0,
+      "proxy": "",
+      "service": "",
+      "routes": [],
+      "fingerprints": [],
+      "by": {
+        "kind": "file",
+        "file": ".why502.yaml",
+        "line": 2,
+        "column": 5,
+        "reason": "nothing is recreated here",
+        "until": "2026-12-31"
       }
+    }
+  ],
+  "remarks": [
+    {
+      "file": "nginx.conf",
+      "line": 3,
+      "column": 5,
+      "text": "this ignores nothing"
     }
   ],
   "unchecked": [
@@ -157,6 +191,11 @@ const shopJSON = `{
 func TestJSON(t *testing.T) {
 	r := shop()
 	r.Routes, r.Findings = r.Routes[1:2], r.Findings[:1]
+	r.Findings[0].Fingerprints = []string{"0123456789abcdef"}
+	r.Ignored[0].By = &inspect.Ignore{
+		Kind: inspect.ByFile, Reason: "nothing is recreated here", Until: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC), Place: at(".why502.yaml", 2, 5),
+	}
+	r.Remarks = []inspect.Remark{{Place: at("nginx.conf", 3, 5), Text: "this ignores nothing"}}
 	same(t, printJSON(t, r, Options{Version: "0.1.0"}), shopJSON)
 }
 

@@ -50,7 +50,7 @@ type junitOutput struct {
 
 // writeJUnit prints the report as the results of tests: a suite for each proxy, in it a case for each route, and
 // one for each finding that is about no route. What is broken has failed; what is only likely to be, or at risk,
-// has passed with words, as an exit status of 0 has.
+// has passed with words, as an exit status of 0 has. What the user accepts is skipped.
 func writeJUnit(w io.Writer, r *inspect.Report, opts Options) error {
 	text, err := xml.MarshalIndent(junitOf(inWorkspace(r, opts.Prefix), opts), "", "  ")
 	if err != nil {
@@ -76,21 +76,38 @@ func junitOf(r *inspect.Report, opts Options) junitSuites {
 	}
 	findings := shown(r.Findings, opts)
 	byRoute := findingsByRoute(r.Routes, findings)
-	told := map[*inspect.Finding]bool{}
+	told, accepted := map[*inspect.Finding]bool{}, acceptedRoutes(r)
 	for i := range r.Routes {
 		route := &r.Routes[i]
 		of := byRoute[route.ID]
-		suite(route.Proxy).add(routeCase(route, each(of.first, func(i int) *inspect.Finding { return findings[i] }), of.more, told))
+		c := routeCase(route, each(of.first, func(i int) *inspect.Finding { return findings[i] }), of.more, told)
+		if by := accepted[route.ID]; by != nil && c.Failure != nil {
+			c.Failure, c.Skipped = nil, ignoredResult(by)
+			told[by] = true
+		}
+		suite(route.Proxy).add(c)
 	}
 	for _, f := range findings {
 		if len(f.Routes) == 0 {
 			suite(f.Proxy).add(findingCase(f))
 		}
 	}
+	for _, f := range shown(r.Ignored, opts) {
+		if !told[f] {
+			c := findingCase(f)
+			c.Failure, c.Output, c.Skipped = nil, nil, ignoredResult(f)
+			suite(f.Proxy).add(c)
+		}
+	}
 	for _, s := range all.Suites {
 		all.Tests, all.Failures, all.Skipped = all.Tests+s.Tests, all.Failures+s.Failures, all.Skipped+s.Skipped
 	}
 	return all
+}
+
+// ignoredResult is what a case has in place of a failure that the user accepts.
+func ignoredResult(f *inspect.Finding) *junitResult {
+	return &junitResult{Message: cut("ignored: "+why(f), maxText), Text: strings.Join(findingLines(f), "\n")}
 }
 
 // add adds a case, and counts it.

@@ -38,7 +38,7 @@ func writeMarkdown(w io.Writer, r *inspect.Report, opts Options) error {
 	for i, f := range findings[:min(len(findings), maxDetails)] {
 		parts = append(parts, part{"finding", details(r, f, i == 0)})
 	}
-	parts = append(parts, part{"list of what was not checked", uncheckedList(r)}, part{"footer", footerText(r, opts)})
+	parts = append(parts, part{"list of what was not checked", uncheckedList(r)}, part{"list of what is ignored", ignoredList(r, opts)}, part{"footer", footerText(r, opts)})
 	_, err := io.WriteString(w, fitting(parts, maxSummary))
 	return err
 }

@@ -2,8 +2,6 @@ package report
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net/url"
@@ -145,7 +143,7 @@ type sarifSuppression struct {
 	Justification string `json:"justification"`
 }
 
-// writeSARIF prints the report for code scanning: the findings, worst first, then what --ignore leaves out.
+// writeSARIF prints the report for code scanning: the findings, worst first, then what is ignored.
 func writeSARIF(w io.Writer, r *inspect.Report, opts Options) error {
 	return encode(w, sarifLog{
 		Schema:  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
@@ -167,7 +165,7 @@ func sarifRunOf(r *inspect.Report, opts Options) sarifRun {
 		}
 		result := s.result(f)
 		if i >= len(findings) {
-			result.Suppressions = []sarifSuppression{{Kind: "external", Justification: "--ignore"}}
+			result.Suppressions = []sarifSuppression{suppressionOf(f)}
 		}
 		results = append(results, result)
 	}
@@ -190,6 +188,7 @@ func notifications(r *inspect.Report, left int) []sarifNotification {
 	if len(notes) > maxLines {
 		notes = append(notes[:maxLines], fmt.Sprintf("and %d more that were not checked", len(notes)-maxLines))
 	}
+	notes = append(notes, boundedBy(each(r.Remarks, remarkText), maxLines)...)
 	if left > 0 {
 		notes = append(notes, fmt.Sprintf("and %s more, which are left out: GitHub shows %d", count(left, "result"), maxResults))
 	}
@@ -247,8 +246,7 @@ func saidOf(f *inspect.Finding) (lines []string) {
 
 // fingerprint is the same for a finding wherever its line moves to; the last part counts those that are alike.
 func (s *sarif) fingerprint(f *inspect.Finding) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{f.Rule.ID, f.Place.File, trimmed(f.Excerpt), f.Proxy, f.Service}, "\x00")))
-	hash := hex.EncodeToString(sum[:8])
+	hash := f.Fingerprint()
 	s.alike[hash]++
 	return fmt.Sprintf("%s:%d", hash, s.alike[hash])
 }

@@ -40,6 +40,7 @@ func writeText(w io.Writer, r *inspect.Report, opts Options) error {
 		p.tables(r)
 	}
 	p.unchecked(r)
+	p.ignored(r)
 	p.footer(r)
 	return p.w.Flush()
 }
@@ -298,8 +299,14 @@ func (p *page) footer(r *inspect.Report) {
 
 // leftOut says what is not printed because that was asked for.
 func leftOut(r *inspect.Report, opts Options) (lines []string) {
-	if n := len(r.Ignored); n > 0 {
-		lines = append(lines, count(n, "finding")+" left out because of --ignore")
+	flagged := 0
+	for _, f := range r.Ignored {
+		if kindOf(f) == inspect.ByFlag {
+			flagged++
+		}
+	}
+	if flagged > 0 {
+		lines = append(lines, count(flagged, "finding")+" left out because of --ignore")
 	}
 	if n := len(r.Findings) - len(shown(r.Findings, opts)); n > 0 {
 		lines = append(lines, count(n, "finding")+" left out because of --show")

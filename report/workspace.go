@@ -25,6 +25,10 @@ func inWorkspace(r *inspect.Report, prefix string) *inspect.Report {
 	})
 	move := func(f *inspect.Finding) *inspect.Finding { return findingUnder(prefix, f) }
 	moved.Findings, moved.Ignored = each(r.Findings, move), each(r.Ignored, move)
+	moved.Remarks = each(r.Remarks, func(m inspect.Remark) inspect.Remark {
+		m.Place = placeUnder(prefix, m.Place)
+		return m
+	})
 	return &moved
 }
 
@@ -39,6 +43,11 @@ func findingUnder(prefix string, f *inspect.Finding) *inspect.Finding {
 		e.File = underPrefix(prefix, e.File)
 		return e
 	})
+	if f.By != nil {
+		by := *f.By
+		by.Place = placeUnder(prefix, by.Place)
+		moved.By = &by
+	}
 	return &moved
 }
 

@@ -153,6 +153,10 @@ func fillText(text string) *inspect.Report {
 			Fix:      fix,
 		}
 	}
+	ignored := finding(nil, inspect.Fix{})
+	ignored.By = &inspect.Ignore{Kind: inspect.ByComment, Rule: text, Subject: text, Reason: text, Place: at(text, 3, 3)}
+	r.Ignored = []*inspect.Finding{ignored}
+	r.Remarks = []inspect.Remark{{Place: at(text, 4, 4), Text: text}}
 	r.Findings = []*inspect.Finding{
 		finding([]string{text}, inspect.Fix{Edits: []inspect.Edit{{File: text, Line: 1, LineEnd: 1, Old: text, New: text}}}),
 		finding(nil, inspect.Fix{Paste: text}),
