@@ -495,7 +495,7 @@ func (p *play) traces(whole document, address, status string) {
 	to, _ := url.Parse(address)
 	service, target := p.publisher(to)
 	port := to.Port()
-	if published := p.inspect(service).NetworkSettings.Ports[strconv.Itoa(target)+"/tcp"]; len(published) > 0 {
+	if published := p.inspect(service).NetworkSettings.Ports[strconv.Itoa(target)+"/tcp"]; len(published) > 0 && !p.asWritten() {
 		port = published[0].HostPort
 	}
 	got := p.why502("trace", "http://"+net.JoinHostPort(to.Hostname(), port)+to.RequestURI(), "-H", "Host: "+to.Host, "--format=json")
