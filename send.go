@@ -28,14 +28,14 @@ func sendOnce(ctx context.Context, asked inspect.Asked, host string) *inspect.Se
 	response, err := exchange(ctx, asked, sent)
 	sent.Took = time.Since(began)
 	switch {
+	case err == nil:
+		sent.Status, sent.Location = response.StatusCode, response.Header.Get("Location")
 	case ctx.Err() != nil:
 		sent.Error = fmt.Sprintf("no answer within %s", sent.Took.Round(100*time.Millisecond))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		sent.Error = "the connection was closed without an answer"
-	case err != nil:
-		sent.Error = oneLine(err.Error())
 	default:
-		sent.Status, sent.Location = response.StatusCode, response.Header.Get("Location")
+		sent.Error = oneLine(err.Error())
 	}
 	return sent
 }
@@ -74,11 +74,8 @@ func exchange(ctx context.Context, asked inspect.Asked, to *inspect.Sent) (*http
 	if _, err := io.WriteString(conn, b.String()); err != nil {
 		return nil, err
 	}
-	response, err := http.ReadResponse(bufio.NewReader(io.LimitReader(conn, maxAnswer)), &http.Request{Method: asked.Method})
-	if err == nil {
-		response.Body.Close()
-	}
-	return response, err
+	// its body is left alone: to close that would read it to its end, and streams have none
+	return http.ReadResponse(bufio.NewReader(io.LimitReader(conn, maxAnswer)), &http.Request{Method: asked.Method})
 }
 
 // reach is the address of this machine, or of the daemon's, at which a published port is reached; why says

@@ -150,7 +150,7 @@ services:
 // A request is sent as it is written, once, and what comes back is told apart.
 func TestSend(t *testing.T) {
 	for name, test := range map[string]struct {
-		answer string // "": the connection is closed, "hang": nothing is said
+		answer string // "": the connection is closed; behind "hang" at the end nothing more is said
 		want   inspect.Sent
 	}{
 		"answered":      {"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 5\r\n\r\n<bad>", inspect.Sent{Status: 502}},
@@ -159,13 +159,14 @@ func TestSend(t *testing.T) {
 		"hangs":         {"hang", inspect.Sent{Error: "no answer within"}},
 		"no HTTP":       {"-ERR \x1b[31mno\r\n\r\n", inspect.Sent{Error: "malformed HTTP"}},
 		"endless head":  {"HTTP/1.1 200 OK\r\n" + strings.Repeat("A: b\r\n", 1<<16), inspect.Sent{Error: "malformed"}},
+		"a stream":      {"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\r\nhang", inspect.Sent{Status: 200}},
 		"an early hint": {"HTTP/1.1 204 No Content\r\n\r\n", inspect.Sent{Status: 204}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			heard := make(chan string, 2)
 			port := serve(t, test.answer, heard)
 			asked := inspect.Asked{Method: "GET", Scheme: "http", Host: "shop.example", Port: port, Target: "/a/../%62?c", Headers: []trace.Field{{Name: "Host", Value: "shop.example"}}}
-			ctx, cancel := context.WithTimeout(t.Context(), map[bool]time.Duration{true: 200 * time.Millisecond, false: time.Minute}[test.answer == "hang"])
+			ctx, cancel := context.WithTimeout(t.Context(), map[bool]time.Duration{true: 200 * time.Millisecond, false: time.Minute}[strings.HasSuffix(test.answer, "hang")])
 			defer cancel()
 			got := sendOnce(ctx, asked, "127.0.0.1")
 			if got.Status != test.want.Status || got.Location != test.want.Location || !strings.Contains(got.Error, test.want.Error) || (got.Error == "") != (test.want.Error == "") || strings.Contains(got.Error, "\x1b") {
@@ -198,11 +199,10 @@ func serve(t *testing.T, answer string, heard chan<- string) (port int) {
 				continue
 			}
 			heard <- fmt.Sprintf("%s %s %s\r\nHost: %s\r\nUser-Agent: %s", request.Method, request.RequestURI, request.Proto, request.Host, request.UserAgent())
-			if answer == "hang" {
-				continue
+			text, hangs := strings.CutSuffix(answer, "hang")
+			if io.WriteString(conn, text); !hangs {
+				conn.Close()
 			}
-			io.WriteString(conn, answer)
-			conn.Close()
 		}
 	}()
 	return listener.Addr().(*net.TCPAddr).Port

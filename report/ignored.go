@@ -65,19 +65,7 @@ func remarkText(m inspect.Remark) string {
 
 // ignored writes what is ignored, and why.
 func (p *page) ignored(r *inspect.Report) {
-	texts := ignoredTexts(r, p.Options)
-	if len(texts) == 0 {
-		return
-	}
-	p.end()
-	p.line(bold, "ignored")
-	for i, text := range texts {
-		if i == maxUnchecked && !p.Verbose {
-			p.line(plain, fmt.Sprintf("  and %d more; -v shows them", len(texts)-i))
-			return
-		}
-		p.hang(plain, "  - ", text)
-	}
+	p.bullets("ignored", ignoredTexts(r, p.Options))
 }
 
 // ignoredList is what is ignored, and why, in markdown.

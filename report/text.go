@@ -13,12 +13,12 @@ import (
 
 // How much of a long report is printed without --verbose. What is left out is counted.
 const (
-	maxFindings  = 10 // of each severity
-	maxAffected  = 3  // routes of a finding
-	maxEdits     = 10
-	maxPlaces    = 10 // related to a finding
-	maxTable     = 12 // routes of a table
-	maxUnchecked = 8
+	maxFindings = 10 // of each severity
+	maxAffected = 3  // routes of a finding
+	maxEdits    = 10
+	maxPlaces   = 10 // related to a finding
+	maxTable    = 12 // routes of a table
+	maxListed   = 8  // of what is not checked, and of what is ignored
 )
 
 // writeText prints the report for people: the verdict in one line, then what is wrong, the answer
@@ -225,18 +225,22 @@ func (p *page) findings(r *inspect.Report) {
 
 // unchecked writes what was not looked at, and how to have it looked at.
 func (p *page) unchecked(r *inspect.Report) {
-	all := notChecked(r)
-	if len(all) == 0 {
+	p.bullets("not checked", each(notChecked(r), func(u proxy.Unchecked) string { return u.What + ": " + u.Why }))
+}
+
+// bullets writes a list under a heading; nothing, where there is nothing in it.
+func (p *page) bullets(heading string, texts []string) {
+	if len(texts) == 0 {
 		return
 	}
 	p.end()
-	p.line(bold, "not checked")
-	for i, u := range all {
-		if i == maxUnchecked && !p.Verbose {
-			p.line(plain, fmt.Sprintf("  and %d more; -v shows them", len(all)-i))
+	p.line(bold, heading)
+	for i, text := range texts {
+		if i == maxListed && !p.Verbose {
+			p.line(plain, fmt.Sprintf("  and %d more; -v shows them", len(texts)-i))
 			return
 		}
-		p.hang(plain, "  - ", u.What+": "+u.Why)
+		p.hang(plain, "  - ", text)
 	}
 }
 
