@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -400,4 +402,41 @@ func TestFixHidesCredentials(t *testing.T) {
 	if conf := read(t, filepath.Join(dir, "nginx.conf")); !strings.Contains(conf, "backend:8000") || !strings.Contains(conf, "hunter2hunter2") {
 		t.Error(conf)
 	}
+}
+
+// mends writes what is offered for a project that is up, starts it anew, and asks again: now all works. Where the
+// faults have no edits, or not all of them, there is nothing to see.
+func (p *play) mends(whole document, asked map[string]string) {
+	offered := false
+	for _, f := range whole.Findings {
+		offered = offered || len(f.Fix.Edits) > 0
+		if f.Severity == "error" && len(f.Fix.Edits) == 0 {
+			return
+		}
+	}
+	if !offered {
+		return
+	}
+	written := p.why502("fix", "--write", "--fail-on=never")
+	p.load()
+	err := p.command(append(p.up(), "--force-recreate", "--build", "-t", "0"), false)
+	for address := range asked {
+		err = cmp.Or(err, p.ask(address, "200"))
+	}
+	if err != nil {
+		p.t.Errorf("with what fix has written: %v\n%s%s", err, written.stdout, written.stderr)
+	}
+}
+
+// up is the command with which play.txt starts the project.
+func (p *play) up() []string {
+	for _, words := range p.lines() {
+		if words[0] == "!" {
+			words = words[1:]
+		}
+		if words[0] == "docker" && slices.Contains(words, "up") {
+			return words[1:]
+		}
+	}
+	return []string{"compose", "up", "-d"}
 }

@@ -65,6 +65,9 @@ func one(name, text string) map[string]string { return map[string]string{name: t
 
 // Nothing that stands in a project makes the program hang, crash, or write to the terminal what acts there.
 func TestHard(t *testing.T) {
+	if testing.Short() {
+		t.Skip("its inputs are large")
+	}
 	const server = "server { listen 80; location / { proxy_pass http://api:8000; } }\n"
 	const secret = "server { location / { proxy_pass http://secret; } }"
 	escape := "\x1b]0;x\a\u202e\r\n"

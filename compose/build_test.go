@@ -127,6 +127,9 @@ func chain(n int) string {
 
 // What could grow without end is cut off, and then not known.
 func TestBuildBounds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("its inputs are large")
+	}
 	for name, dockerfile := range map[string]string{
 		"many instructions": "FROM nginx\n" + strings.Repeat("COPY app.conf "+app+"\n", 100_000),
 		"many stages":       strings.Repeat("FROM nginx\n", 100_000),

@@ -167,6 +167,9 @@ func compare(t *testing.T, s *Stack, out []byte) {
 
 // What stands in files of the project's own is merged as docker compose does.
 func TestMergesScenariosAsDocker(t *testing.T) {
+	if testing.Short() {
+		t.Skip("docker compose takes its time")
+	}
 	merging := regexp.MustCompile(`(?m)^include:|\b(extends|env_file|profiles|environment):|<<:|\$\{`)
 	err := filepath.WalkDir("../testdata", func(file string, _ fs.DirEntry, err error) error {
 		if err != nil || filepath.Base(file) != "compose.yaml" {

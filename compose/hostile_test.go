@@ -19,6 +19,9 @@ func repeated(n int, format string) string {
 
 // What asks for more than there is memory or time, compose-go is not even asked to read.
 func TestLoadIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("its inputs are large")
+	}
 	const web = "services:\n  web:\n    image: x\n"
 	fan := compose("include: [f0.yaml]\n")
 	for i := range 1500 {

@@ -264,6 +264,9 @@ services:
 var wins = regexp.MustCompile(`# wins: (.+)`)
 
 func TestMerge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("docker compose takes its time")
+	}
 	for name, shape := range shapes {
 		t.Run(name, func(t *testing.T) {
 			dir := project(t, shape.files)

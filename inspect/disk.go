@@ -33,9 +33,6 @@ func (f *facts) unloadedFiles(p *compose.Proxy) []unloaded {
 	all, known := f.stale[p]
 	if !known {
 		all = f.findUnloaded(p)
-		if f.stale == nil {
-			f.stale = map[*compose.Proxy][]unloaded{}
-		}
 		f.stale[p] = all
 	}
 	return all

@@ -23,29 +23,47 @@ type facts struct {
 	proxies    map[string]*compose.Proxy
 	nginx      map[string]*compose.Proxy               // every service that runs nginx, those that hand nothing on too
 	together   map[*compose.Service][]*compose.Service // the services that use one's network namespace, itself included
-	led        map[*compose.Route][]Backend            // what each route leads to, once asked for
-	nets       map[string][]string                     // networks of each service, once asked for
-	ports      map[string][]listening                  // of each service, once asked for
-	bound      map[*compose.Service][]binding          // what each is told of where to listen, once asked for
-	spoken     map[endpoint]protocol                   // by services, once asked for
-	paths      map[string]pathKind                     // of locations, once asked for
-	near       map[[2]string]string                    // the nearest name to a proxy's host, once asked for
-	written    map[string][]string                     // names that a proxy's passes could use, once asked for
-	reached    map[string]map[*compose.Service]bool    // what depends_on leads to from a service, once asked for
-	defaults   map[port]*proxy.Server                  // that answer where no name is chosen, once asked for
-	early      map[*compose.Proxy][]*compose.Service   // what a proxy does not wait for until it is ready, once asked for
-	stale      map[*compose.Proxy][]unloaded           // files that a proxy has otherwise than they are, once asked for
-	journals   map[*compose.Proxy]*journal             // what each proxy wrote of late, once asked for
-	replies    map[way]*Reply                          // what the probe met, once asked for
-	owners     map[string]*Container                   // running containers by their addresses, once asked for
+	*memo
+}
+
+// memo is what has been worked out so far, so that it is once. It is not for two goroutines at a time.
+type memo struct {
+	led      map[*compose.Route][]Backend          // what each route leads to
+	nets     map[string][]string                   // networks of each service
+	ports    map[string][]listening                // of each service
+	bound    map[*compose.Service][]binding        // what each is told of where to listen
+	spoken   map[endpoint]protocol                 // by services
+	paths    map[string]pathKind                   // of locations
+	near     map[[2]string]string                  // the nearest name to a proxy's host
+	written  map[string][]string                   // names that a proxy's passes could use
+	reached  map[string]map[*compose.Service]bool  // what depends_on leads to from a service
+	defaults map[port]*proxy.Server                // that answer where no name is chosen
+	early    map[*compose.Proxy][]*compose.Service // what a proxy does not wait for until it is ready
+	stale    map[*compose.Proxy][]unloaded         // files that a proxy has otherwise than they are
+	journals map[*compose.Proxy]*journal           // what each proxy wrote of late
+	replies  map[way]*Reply                        // what the probe met
+	owners   map[string]*Container                 // running containers by their addresses
+}
+
+func newMemo() *memo {
+	return &memo{
+		led: map[*compose.Route][]Backend{}, nets: map[string][]string{}, ports: map[string][]listening{}, bound: map[*compose.Service][]binding{}, spoken: map[endpoint]protocol{},
+		paths: map[string]pathKind{}, near: map[[2]string]string{}, written: map[string][]string{}, reached: map[string]map[*compose.Service]bool{}, defaults: map[port]*proxy.Server{},
+		early: map[*compose.Proxy][]*compose.Service{}, stale: map[*compose.Proxy][]unloaded{}, journals: map[*compose.Proxy]*journal{}, replies: map[way]*Reply{},
+	}
+}
+
+// forGoroutine is the same facts for another goroutine.
+func (f *facts) forGoroutine() *facts {
+	other := *f
+	other.memo = newMemo()
+	return &other
 }
 
 func newFacts(stack *compose.Stack, snap *Snapshot) *facts {
 	f := &facts{
 		stack: stack, snap: snap, containers: map[string][]*Container{}, names: map[string]nameTable{}, proxies: map[string]*compose.Proxy{}, nginx: map[string]*compose.Proxy{},
-		together: map[*compose.Service][]*compose.Service{}, led: map[*compose.Route][]Backend{}, nets: map[string][]string{}, ports: map[string][]listening{}, bound: map[*compose.Service][]binding{}, spoken: map[endpoint]protocol{},
-		paths: map[string]pathKind{}, near: map[[2]string]string{}, written: map[string][]string{}, reached: map[string]map[*compose.Service]bool{},
-		early: map[*compose.Proxy][]*compose.Service{}, defaults: map[port]*proxy.Server{}, replies: map[way]*Reply{}, journals: map[*compose.Proxy]*journal{},
+		together: map[*compose.Service][]*compose.Service{}, memo: newMemo(),
 	}
 	for _, name := range slices.Sorted(maps.Keys(stack.Services)) {
 		svc := stack.Services[name]

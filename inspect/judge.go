@@ -1,7 +1,9 @@
 package inspect
 
 import (
+	"runtime"
 	"slices"
+	"sync"
 
 	"why502/compose"
 	"why502/compose/proxy"
@@ -65,9 +67,7 @@ func (j *judge) walkProxy(p *compose.Proxy) {
 	c := &Case{Proxy: p, facts: j.facts}
 	own, states := j.walkOwn(c)
 	first := len(j.routes)
-	for _, r := range p.Routes {
-		j.routes = append(j.routes, j.walkRoute(r, states))
-	}
+	j.routes = append(j.routes, j.walkRoutes(p.Routes, states)...)
 	j.softenUnloaded(p, j.routes[first:], own)
 	found := append(own, j.walkIdleGroups(p)...)
 	for _, w := range j.routes[first:] {
@@ -126,6 +126,37 @@ func (j *judge) walkOwn(c *Case) (found []*Finding, states [len(hops)]HopState) 
 		states[HopProxy] = HopUnchecked
 	}
 	return found, states
+}
+
+// many routes are worth another goroutine.
+const many = 1000
+
+// walkRoutes follows routes of one proxy, where there are many on all processors.
+func (j *judge) walkRoutes(routes []*compose.Route, own [len(hops)]HopState) []*walked {
+	all := make([]*walked, len(routes))
+	walk := func(j *judge, part, parts int) {
+		for i := part * len(routes) / parts; i < (part+1)*len(routes)/parts; i++ {
+			all[i] = j.walkRoute(routes[i], own)
+		}
+	}
+	parts := min(runtime.GOMAXPROCS(0), 1+len(routes)/many)
+	var others sync.WaitGroup
+	failed := make([]any, parts) // a record that was changed by hand may panic; see the caller
+	for part := 1; part < parts; part++ {
+		other := &judge{facts: j.forGoroutine(), rules: j.rules}
+		others.Go(func() {
+			defer func() { failed[part] = recover() }()
+			walk(other, part, parts)
+		})
+	}
+	walk(j, 0, parts)
+	others.Wait()
+	for _, why := range failed {
+		if why != nil {
+			panic(why)
+		}
+	}
+	return all
 }
 
 // walkRoute follows one route to each of its backends.

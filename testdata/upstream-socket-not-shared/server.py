@@ -9,5 +9,8 @@ class Server(socketserver.ThreadingUnixStreamServer):
         return request, ("socket", 0)
 
 
+SOCKET = "/run/api/api.sock"
+if os.path.exists(SOCKET):
+    os.remove(SOCKET)  # of the container before
 os.umask(0)
-Server("/run/api/api.sock", http.server.SimpleHTTPRequestHandler).serve_forever()
+Server(SOCKET, http.server.SimpleHTTPRequestHandler).serve_forever()
