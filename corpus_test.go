@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -57,7 +58,13 @@ func TestCorpus(t *testing.T) {
 // judgeProject runs the program on one project of the corpus, in its folder or a copy of that.
 func judgeProject(t *testing.T, folder string, project map[string]string) result {
 	t.Helper()
-	args := []string{"--live=off", "--format=json", "--profile=*"}
+	return onProject(t, folder, project, "--format=json")
+}
+
+// onProject runs the program on a project of the corpus from the files alone.
+func onProject(t *testing.T, folder string, project map[string]string, args ...string) result {
+	t.Helper()
+	args = append(args, "--live=off", "--profile=*")
 	for _, proxy := range strings.FieldsFunc(project["proxy_service"], func(c rune) bool { return c == ',' || c == ';' || c == ' ' }) {
 		args = append(args, "--proxy="+proxy)
 	}
@@ -67,6 +74,55 @@ func judgeProject(t *testing.T, folder string, project map[string]string) result
 	var stdout, stderr strings.Builder
 	code := run(t.Context(), args, environment(), strings.NewReader(""), &stdout, &stderr)
 	return result{code, stdout.String(), stderr.String()}
+}
+
+// TestFixCorpus writes what is offered for copies of real projects: docker compose still reads each, and no new
+// error comes.
+func TestFixCorpus(t *testing.T) {
+	if *corpus == "" {
+		t.Skip("no projects given: go test -run TestFixCorpus -v -corpus FOLDER .")
+	}
+	for _, project := range index(t, filepath.Join(*corpus, "index.tsv")) {
+		folder := filepath.Join(*corpus, project["id"])
+		got := judgeProject(t, folder, project)
+		if got.code == exitError {
+			continue
+		}
+		before := decode(t, got)
+		if !slices.ContainsFunc(before.Findings, func(f finding) bool { return len(f.Fix.Edits) > 0 }) {
+			continue
+		}
+		t.Run(project["id"], func(t *testing.T) {
+			changed := copied(t, folder)
+			written := onProject(t, changed, project, "fix", "--write", "--fail-on=never")
+			t.Log(written.stdout)
+			if configured(t, folder, project) == nil {
+				if err := configured(t, changed, project); err != nil {
+					t.Error(err)
+				}
+			}
+			for _, f := range decode(t, judgeProject(t, changed, project)).Findings {
+				known := slices.ContainsFunc(before.Findings, func(was finding) bool { return was.Rule == f.Rule && was.Message == f.Message })
+				if f.Severity == "error" && !known {
+					t.Errorf("came: %s: %s [%s]", f.place, f.Message, f.Rule)
+				}
+			}
+		})
+	}
+}
+
+// configured is what docker compose says against the files of a project.
+func configured(t *testing.T, folder string, project map[string]string) error {
+	args := []string{"compose", "--profile=*"}
+	for _, file := range composeFiles(folder, project) {
+		args = append(args, "--file="+file)
+	}
+	cmd := exec.CommandContext(t.Context(), "docker", append(args, "config", "-q")...)
+	cmd.Env = environment()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("docker compose config: %w: %s", err, out)
+	}
+	return nil
 }
 
 // composeFiles are a project's, as docker compose would be told them.
