@@ -28,9 +28,15 @@ func (j *judge) reportRoutes(r *Report) {
 		}
 		r.Proxies = append(r.Proxies, pr)
 	}
-	r.Routes = make([]RouteReport, 0, len(j.routes))
-	for _, w := range j.routes {
-		r.Routes = append(r.Routes, j.routeReport(w))
+	r.Routes = make([]RouteReport, len(j.routes))
+	inParts(len(j.routes), func(part, from, to int) {
+		on := newMasks(j.masks.secrets)
+		for i := from; i < to; i++ {
+			r.Routes[i] = on.routeReport(j.routes[i])
+		}
+	})
+	for i, w := range j.routes {
+		r.Routes[i].ID = j.shownID(w.route.ID, r.Routes[i].ID)
 		r.Verdict = worst(r.Verdict, w.verdict)
 	}
 	r.Services = j.servicesOf(r)
@@ -53,28 +59,29 @@ func (j *judge) servicesOf(r *Report) (services []ServiceReport) {
 		}
 		reported := ServiceReport{Name: svc.Name}
 		for _, network := range j.networks(svc) {
-			reported.Networks = append(reported.Networks, j.masked(network))
+			reported.Networks = append(reported.Networks, j.mask(network))
 		}
 		services = append(services, reported)
 	}
 	return services
 }
 
-func (j *judge) routeReport(w *walked) RouteReport {
+// routeReport is what becomes of one route.
+func (m *masks) routeReport(w *walked) RouteReport {
 	route := w.route
 	rr := RouteReport{
-		ID: j.shownID(route.ID), Proxy: route.Proxy.Service.Name, Listen: route.ListenText(),
-		Server: j.masked(route.ServerName()), Pass: j.masked(route.Pass.String()), Scheme: route.Target.Scheme, Target: j.masked(route.TargetText()),
+		ID: m.secrets.Mask(route.ID), Proxy: route.Proxy.Service.Name, Listen: route.ListenText(),
+		Server: m.of(route.ServerName()), Pass: m.of(route.Pass.String()), Scheme: route.Target.Scheme, Target: m.of(route.TargetText()),
 		Place: route.Pass.Place, Verdict: w.verdict, Status: w.status,
 	}
 	if route.Location != nil {
-		rr.Location = j.masked(route.Location.String())
+		rr.Location = m.of(route.Location.String())
 	}
 	for _, p := range route.Published {
 		rr.Published = append(rr.Published, publishedText(p))
 	}
 	for _, b := range w.backends {
-		br := BackendReport{Host: j.masked(cmp.Or(b.Host, b.address())), Port: b.Port, Hops: b.hops}
+		br := BackendReport{Host: m.of(cmp.Or(b.Host, b.address())), Port: b.Port, Hops: b.hops}
 		if b.Service != nil {
 			br.Service = b.Service.Name
 		}
@@ -83,25 +90,34 @@ func (j *judge) routeReport(w *walked) RouteReport {
 	return rr
 }
 
-// shownID is the id of a route without credentials, and remembers it for the findings that list it.
-func (j *judge) shownID(id string) string {
-	shown := j.mask(id)
-	if shown == id {
+// shownID is the id of a route without credentials, other than those before it, and remembered for the findings
+// that list it.
+func (j *judge) shownID(id, masked string) string {
+	if masked == id {
 		return id
 	}
-	if j.alike[shown]++; j.alike[shown] > 1 {
-		shown += fmt.Sprintf(" #%d", j.alike[shown])
+	if j.alike[masked]++; j.alike[masked] > 1 {
+		masked += fmt.Sprintf(" #%d", j.alike[masked])
 	}
-	j.ids[id] = shown
-	return shown
+	j.ids[id] = masked
+	return masked
 }
 
-// masked is mask, remembered: routes say the same names over and over.
-func (j *judge) masked(text string) string {
-	if _, known := j.masks[text]; !known {
-		j.masks[text] = j.mask(text)
+// masks are texts without credentials, by what they were: routes say the same names over and over.
+type masks struct {
+	secrets *Secrets
+	known   map[string]string
+}
+
+func newMasks(s *Secrets) *masks { return &masks{secrets: s, known: map[string]string{}} }
+
+func (m *masks) of(text string) string {
+	masked, known := m.known[text]
+	if !known {
+		masked = m.secrets.Mask(text)
+		m.known[text] = masked
 	}
-	return j.masks[text]
+	return masked
 }
 
 // publishedText is a published port as Docker shows it: "0.0.0.0:8080".
@@ -274,7 +290,7 @@ func (j *judge) finish(f *Finding) {
 }
 
 // mask takes out what looks like a credential.
-func (j *judge) mask(text string) string { return j.secrets.Mask(text) }
+func (j *judge) mask(text string) string { return j.masks.secrets.Mask(text) }
 
 // secret says whether there is a credential in a text, or was before it came into a record.
 func (j *judge) secret(text string) bool {
@@ -308,7 +324,7 @@ func (j *judge) excerpt(p proxy.Place) string {
 	if len(line) > maxExcerpt {
 		return ""
 	}
-	return j.masked(line)
+	return j.masks.of(line)
 }
 
 // wildcard matches a text against a pattern in which * stands for anything.

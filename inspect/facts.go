@@ -42,6 +42,7 @@ type memo struct {
 	stale    map[*compose.Proxy][]unloaded         // files that a proxy has otherwise than they are
 	journals map[*compose.Proxy]*journal           // what each proxy wrote of late
 	replies  map[way]*Reply                        // what the probe met
+	said     map[*compose.Proxy]map[string]bool    // names of the directives of each proxy
 	owners   map[string]*Container                 // running containers by their addresses
 }
 
@@ -49,7 +50,7 @@ func newMemo() *memo {
 	return &memo{
 		led: map[*compose.Route][]Backend{}, nets: map[string][]string{}, ports: map[string][]listening{}, bound: map[*compose.Service][]binding{}, spoken: map[endpoint]protocol{},
 		paths: map[string]pathKind{}, near: map[[2]string]string{}, written: map[string][]string{}, reached: map[string]map[*compose.Service]bool{}, defaults: map[port]*proxy.Server{},
-		early: map[*compose.Proxy][]*compose.Service{}, stale: map[*compose.Proxy][]unloaded{}, journals: map[*compose.Proxy]*journal{}, replies: map[way]*Reply{},
+		early: map[*compose.Proxy][]*compose.Service{}, stale: map[*compose.Proxy][]unloaded{}, journals: map[*compose.Proxy]*journal{}, replies: map[way]*Reply{}, said: map[*compose.Proxy]map[string]bool{},
 	}
 }
 

@@ -1,9 +1,8 @@
 package inspect
 
 import (
-	"runtime"
+	"maps"
 	"slices"
-	"sync"
 
 	"why502/compose"
 	"why502/compose/proxy"
@@ -12,7 +11,8 @@ import (
 // Judge walks every route of the stack and reports what is wrong, worst first. A nil snapshot means
 // a verdict from the files alone; live says what became of the daemon.
 func Judge(stack *compose.Stack, snap *Snapshot, live Live, opts Options) *Report {
-	j := &judge{facts: newFacts(stack, snap), rules: byHop(snap != nil), masks: map[string]string{}, secrets: NewSecrets(stack), ids: map[string]string{}, alike: map[string]int{}}
+	j := &judge{facts: newFacts(stack, snap), rules: byHop(snap != nil), ids: map[string]string{}, alike: map[string]int{}}
+	haveMasks := meanwhile(func() { j.masks = newMasks(NewSecrets(stack)) })
 	if live.State == LiveInspected && snap != nil && len(snap.Project) > 0 && !j.live() {
 		live.Note = "the project is stopped, so this is a verdict from the files; start it and ask again"
 	}
@@ -20,6 +20,7 @@ func Judge(stack *compose.Stack, snap *Snapshot, live Live, opts Options) *Repor
 		j.walkProxy(p)
 	}
 	j.followProxies()
+	haveMasks()
 	r := &Report{
 		Project: Project{Name: stack.Name, Directory: stack.Directory, Files: stack.Files},
 		Live:    live,
@@ -34,14 +35,13 @@ func Judge(stack *compose.Stack, snap *Snapshot, live Live, opts Options) *Repor
 // judge collects what the walk finds.
 type judge struct {
 	*facts
-	rules   rulesByHop
-	routes  []*walked
-	found   []*Finding
-	masks   map[string]string // redacted texts, by what they were
-	secrets *Secrets          // that are taken out of what is reported
-	ids     map[string]string // of routes, as they are shown, where that is not what they are
-	alike   map[string]int    // how many of these are the same
-	listed  int               // routes that findings list so far
+	rules  rulesByHop
+	routes []*walked
+	found  []*Finding
+	masks  *masks            // that take credentials out of what is reported
+	ids    map[string]string // of routes, as they are shown, where that is not what they are
+	alike  map[string]int    // how many of these are the same
+	listed int               // routes that findings list so far
 }
 
 // walked is one route after the walk.
@@ -128,33 +128,22 @@ func (j *judge) walkOwn(c *Case) (found []*Finding, states [len(hops)]HopState) 
 	return found, states
 }
 
-// many routes are worth another goroutine.
-const many = 1000
-
-// walkRoutes follows routes of one proxy, where there are many on all processors.
+// walkRoutes follows routes of one proxy.
 func (j *judge) walkRoutes(routes []*compose.Route, own [len(hops)]HopState) []*walked {
 	all := make([]*walked, len(routes))
-	walk := func(j *judge, part, parts int) {
-		for i := part * len(routes) / parts; i < (part+1)*len(routes)/parts; i++ {
-			all[i] = j.walkRoute(routes[i], own)
+	others := make([]*facts, parts(len(routes)))
+	inParts(len(routes), func(part, from, to int) {
+		on := j
+		if part > 0 {
+			others[part] = j.forGoroutine()
+			on = &judge{facts: others[part], rules: j.rules}
 		}
-	}
-	parts := min(runtime.GOMAXPROCS(0), 1+len(routes)/many)
-	var others sync.WaitGroup
-	failed := make([]any, parts) // a record that was changed by hand may panic; see the caller
-	for part := 1; part < parts; part++ {
-		other := &judge{facts: j.forGoroutine(), rules: j.rules}
-		others.Go(func() {
-			defer func() { failed[part] = recover() }()
-			walk(other, part, parts)
-		})
-	}
-	walk(j, 0, parts)
-	others.Wait()
-	for _, why := range failed {
-		if why != nil {
-			panic(why)
+		for i := from; i < to; i++ {
+			all[i] = on.walkRoute(routes[i], own)
 		}
+	})
+	for _, other := range others[1:] {
+		maps.Copy(j.led, other.led)
 	}
 	return all
 }

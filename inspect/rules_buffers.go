@@ -25,6 +25,9 @@ proxy_busy_buffers_size 256k;`,
 			return nil
 		}
 		for _, module := range []string{"proxy", "fastcgi", "uwsgi", "scgi"} {
+			if !c.says(module+"_buffer") && !c.says(module+"_busy_buffer") {
+				continue
+			}
 			outer := newBuffers(module).in(c.Proxy.Config.Directives)
 			for _, s := range c.Proxy.Config.Servers {
 				if s.Stream {

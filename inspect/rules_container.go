@@ -397,9 +397,11 @@ func (f *facts) unready(p *compose.Proxy) []*compose.Service {
 		}
 	}
 	used := map[*compose.Service]bool{}
-	for _, r := range p.Routes {
-		for _, b := range f.backends(r) {
-			used[b.Service] = true
+	if len(all) > 0 {
+		for _, r := range p.Routes {
+			for _, b := range f.backends(r) {
+				used[b.Service] = true
+			}
 		}
 	}
 	f.early[p] = slices.DeleteFunc(all, func(svc *compose.Service) bool { return !used[svc] })

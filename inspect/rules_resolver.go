@@ -53,12 +53,30 @@ in resolver". One with parameters alone has no name servers at all.`,
 
 // resolvers are the resolver directives of http, its servers and their locations.
 func (c *Case) resolvers() (all []*proxy.Directive) {
+	if !c.says("resolver") {
+		return nil
+	}
 	c.eachDirective(func(d *proxy.Directive) {
 		if d.Name == "resolver" {
 			all = append(all, d)
 		}
 	})
 	return all
+}
+
+// says tells whether a directive of http, its servers and their locations has a name that begins so.
+func (c *Case) says(prefix string) bool {
+	if c.said[c.Proxy] == nil {
+		names := map[string]bool{}
+		c.eachDirective(func(d *proxy.Directive) { names[d.Name] = true })
+		c.said[c.Proxy] = names
+	}
+	for name := range c.said[c.Proxy] {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // eachDirective visits the directives of http, its servers and their locations.
@@ -254,6 +272,9 @@ resolver_timeout, 30 seconds, 502.`,
 // with the backends that are looked up by it.
 func (c *Case) resolving(sort func(*proxy.Resolver) bool) (cases []*Case, first *proxy.Resolver) {
 	for _, route := range c.Proxy.Routes {
+		if asks(route) == nil {
+			continue
+		}
 		for _, b := range c.backends(route) {
 			if !b.PerRequest {
 				continue
@@ -383,9 +404,4 @@ func asks(r *compose.Route) *proxy.Resolver {
 var otherUses = []string{"ssl_stapling", "ssl_ocsp", "js_", "perl", "acme_", "auth_oidc", "auth_jwt", "tunnel_"}
 
 // asksOtherwise says whether something else than passes may ask a resolver.
-func (c *Case) asksOtherwise() (found bool) {
-	c.eachDirective(func(d *proxy.Directive) {
-		found = found || slices.ContainsFunc(otherUses, func(prefix string) bool { return strings.HasPrefix(d.Name, prefix) })
-	})
-	return found
-}
+func (c *Case) asksOtherwise() bool { return slices.ContainsFunc(otherUses, c.says) }
