@@ -322,6 +322,43 @@ func TestActionIsSafe(t *testing.T) {
 
 var pinned = regexp.MustCompile(`^[a-z-]+/[a-z/-]+@([0-9a-f]{40}|v[0-9]+)$`)
 
+// The workflows that the README shows use the action as it is.
+func TestWorkflows(t *testing.T) {
+	a := readAction(t)
+	for _, name := range []string{"docs/workflow-files.yml", "docs/workflow-live.yml"} {
+		var workflow struct {
+			Jobs map[string]struct{ Steps []actionStep }
+		}
+		readYAML(t, name, &workflow)
+		used := 0
+		for _, step := range workflow.Jobs["diagnose"].Steps {
+			if !strings.HasPrefix(step.Uses, "OWNER/why502@v") {
+				if step.Uses != "" && !pinned.MatchString(step.Uses) {
+					t.Errorf("%s: %s is not pinned", name, step.Uses)
+				}
+				continue
+			}
+			used++
+			for input := range step.With {
+				if _, known := a.Inputs[input]; !known {
+					t.Errorf("%s: there is no input %s", name, input)
+				}
+			}
+			if step.ID != "why502" {
+				t.Errorf("%s: its step is called %q", name, step.ID)
+			}
+		}
+		for _, output := range regexp.MustCompile(`steps\.why502\.outputs\.([a-z-]+)`).FindAllStringSubmatch(read(t, name), -1) {
+			if _, known := a.Outputs[output[1]]; !known {
+				t.Errorf("%s: there is no output %s", name, output[1])
+			}
+		}
+		if used != 1 || !strings.Contains(read(t, "README.md"), name) {
+			t.Errorf("%s: the action is used %d times; or the README does not name the file", name, used)
+		}
+	}
+}
+
 // A release is taken only if its checksum is that of the release.
 func TestActionDownloads(t *testing.T) {
 	archive := "why502-1.2.3-linux-" + runtime.GOARCH + ".tar.gz"
