@@ -47,11 +47,11 @@ func TestRelease(t *testing.T) {
 		files := unpacked(t, strings.NewReader(archive))
 		if system != "linux" {
 			for arch, machine := range helperMachines {
-				static(t, files[name+"/why502-linux-"+arch], machine)
+				runsAlone(t, files[name+"/why502-linux-"+arch], machine)
 			}
 			continue
 		}
-		static(t, files[name+"/why502"], helperMachines[arch])
+		runsAlone(t, files[name+"/why502"], helperMachines[arch])
 		if arch == runtime.GOARCH {
 			saysVersion(t, files[name+"/why502"], "why502 9.8.7-test.1\n")
 		}
@@ -92,8 +92,8 @@ func unpacked(t *testing.T, r io.Reader) map[string][]byte {
 	}
 }
 
-// static checks that a program runs on Linux by itself.
-func static(t *testing.T, program []byte, machine elf.Machine) {
+// runsAlone checks that a program runs on Linux by itself.
+func runsAlone(t *testing.T, program []byte, machine elf.Machine) {
 	t.Helper()
 	file, err := elf.NewFile(bytes.NewReader(program))
 	if err != nil {
