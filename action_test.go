@@ -224,7 +224,7 @@ func TestAction(t *testing.T) {
 		"flags beat inputs": {"shop", map[string]string{"args": "--fail-on never --format junit=junit.xml"}, exitOK, "broken 2 1 0 why502.sarif", []string{"::error ", "::notice "}, "## 🔴 shop"},
 		"more formats":      {"shop", map[string]string{"formats": "html=a page.html\nquiet=x"}, exitError, "    ", []string{`::error title=why502::why502: error: unknown format "quiet"`}, ""},
 		"a daemon required": {"shop", map[string]string{"live": "require"}, exitError, "    ", []string{"::error title=why502::why502: error: no Docker daemon"}, ""},
-		"no project":        {"shop", map[string]string{"project-directory": "shop/nowhere"}, exitError, "    ", []string{"::error title=why502::why502: error: no directory"}, ""},
+		"no project":        {"shop", map[string]string{"project-directory": "shop/nowhere"}, exitError, "    ", []string{"::error title=why502::why502: error: no directory \"./shop/nowhere\"%0Awhy502: hint: name the directory"}, ""},
 		"nothing to check":  {"ok-proxy-on-the-host", map[string]string{"args": "--proxy api"}, exitError, "    ", []string{"::error title=why502::why502: error: "}, ""},
 		"only the help":     {"shop", map[string]string{"args": "--help"}, exitError, "    ", []string{"::error title=why502::why502: the project was not checked"}, ""},
 	} {
@@ -266,8 +266,7 @@ func validSARIF(t *testing.T, schema *jsonschema.Schema, file string) {
 func TestActionTrustsNoInput(t *testing.T) {
 	const touch = "$(touch PWNED)`touch PWNED`; touch PWNED & touch PWNED | touch PWNED > PWNED"
 	r := newRunner(t)
-	r.scenario("shop")
-	r.use(map[string]string{"project-directory": "shop"})
+	r.workspace = project(t, works, nginxConf)
 	for name := range r.action.Inputs {
 		for _, value := range []string{
 			touch + ` "` + touch + `" '` + touch + `' \`, "", "*", "fix --write", "--record=PWNED", "-oPWNED",
@@ -276,9 +275,7 @@ func TestActionTrustsNoInput(t *testing.T) {
 			if name == "args" && strings.HasPrefix(value, "-") {
 				continue // they are flags
 			}
-			inputs := map[string]string{"project-directory": "shop", name: value}
-			r.t = t
-			got := r.use(inputs)
+			got := r.use(map[string]string{name: value})
 			if found, err := os.Stat(filepath.Join(r.workspace, "PWNED")); err == nil {
 				t.Fatalf("%s: %q made %s", name, value, found.Name())
 			}
