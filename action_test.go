@@ -23,6 +23,14 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
+// endToEnd skips what starts the program as others do, which takes a while and needs it built.
+func endToEnd(t *testing.T) {
+	t.Helper()
+	if os.Getenv("WHY502_E2E") == "off" || testing.Short() {
+		t.Skip("WHY502_E2E=off")
+	}
+}
+
 // action is what GitHub's runner reads of action.yml. (docs.github.com, "Metadata syntax for GitHub Actions")
 type action struct {
 	Inputs  map[string]struct{ Description, Default string }
@@ -193,6 +201,7 @@ func (g ran) annotations() (found []string) {
 
 // The action on projects that are there to be tried: exit status, outputs, annotations, summary.
 func TestAction(t *testing.T) {
+	endToEnd(t)
 	r := newRunner(t)
 	sarif, err := jsonschema.NewCompiler().Compile("report/testdata/sarif-schema-2.1.0.json")
 	if err != nil {
@@ -265,6 +274,7 @@ func validSARIF(t *testing.T, schema *jsonschema.Schema, file string) {
 // Whatever an input is, it is neither run nor expanded, and makes no annotations and no outputs of its own.
 func TestActionTrustsNoInput(t *testing.T) {
 	const touch = "$(touch PWNED)`touch PWNED`; touch PWNED & touch PWNED | touch PWNED > PWNED"
+	endToEnd(t)
 	r := newRunner(t)
 	r.workspace = project(t, works, nginxConf)
 	for name := range r.action.Inputs {

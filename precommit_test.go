@@ -41,6 +41,7 @@ func TestPreCommitHooks(t *testing.T) {
 
 // The real pre-commit keeps what is broken from being committed, and lets what works through.
 func TestPreCommit(t *testing.T) {
+	endToEnd(t)
 	if _, err := exec.LookPath("pre-commit"); err != nil {
 		t.Skip("there is no pre-commit to run the hook")
 	}

@@ -28,6 +28,7 @@ var helperMachines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf
 
 // What is released says so, runs where it is said to, and has beside it what a helper container can run.
 func TestRelease(t *testing.T) {
+	endToEnd(t)
 	if runtime.GOOS != "linux" {
 		t.Skip("releases are made on Linux")
 	}
