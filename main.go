@@ -26,7 +26,8 @@ import (
 	"why502/report"
 )
 
-const version = "0.1.0"
+// version is that of the last release; .ci/release has the linker put the one there that it makes.
+var version = "0.1.0"
 
 // The exit codes. They depend on what was found and on --fail-on, never on how it is printed.
 const (

@@ -49,7 +49,7 @@ var forHelpers = sync.OnceValue(func() error {
 
 // compile makes a static Linux program.
 func compile(program, source string) error {
-	cmd := exec.Command("go", "build", "-o", program, source)
+	cmd := exec.Command("go", "build", "-trimpath", "-o", program, source) // as for a release: packages are compiled once for both
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+runtime.GOARCH)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)

@@ -33,18 +33,31 @@ func (p platform) executable(own string) (string, *Error) {
 	case p.system != "linux" || !known:
 		return "", &Error{text: text + fmt.Sprintf("the daemon runs on %s/%s", p.system, p.arch), hint: hintNoProbe}
 	}
-	beside := filepath.Join(filepath.Dir(own), "why502-linux-"+p.arch)
 	why := static(own, machine)
 	if why == nil {
 		return own, nil
 	}
-	if static(beside, machine) == nil {
-		return beside, nil
+	name := "why502-linux-" + p.arch
+	for _, dir := range foldersOf(own) {
+		if beside := filepath.Join(dir, name); static(beside, machine) == nil {
+			return beside, nil
+		}
 	}
 	return "", &Error{
 		text: text + oneLine(why.Error()),
-		hint: fmt.Sprintf("build it so, beside this one: CGO_ENABLED=0 GOOS=linux GOARCH=%s go build -o %s .", p.arch, beside),
+		hint: fmt.Sprintf("put beside it the %s of its release, or one built so: CGO_ENABLED=0 GOOS=linux GOARCH=%s go build -o %s .",
+			name, p.arch, filepath.Join(filepath.Dir(own), name)),
 	}
+}
+
+// foldersOf are where a program lies: the folder that it was started from and, where that has but a link to it,
+// the one with the file.
+func foldersOf(program string) []string {
+	folders := []string{filepath.Dir(program)}
+	if file, err := filepath.EvalSymlinks(program); err == nil && filepath.Dir(file) != folders[0] {
+		folders = append(folders, filepath.Dir(file))
+	}
+	return folders
 }
 
 // static says why a file is no program that runs alone on that machine; nil: it is one.

@@ -549,6 +549,10 @@ func TestExecutable(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, string(text), filepath.Dir(moved), "why502-linux-amd64")
+	linked := filepath.Join(t.TempDir(), "docker-why502")
+	if err := os.Symlink(moved, linked); err != nil {
+		t.Fatal(err)
+	}
 	dynamic := filepath.Join(t.TempDir(), "why502")
 	interp := bytes.Clone(text)
 	binary.LittleEndian.PutUint64(interp[32:], 64) // one program header, of the kind that names an interpreter
@@ -563,6 +567,7 @@ func TestExecutable(t *testing.T) {
 	}{
 		"static":           {own, platform{"linux", "amd64"}, own, "", ""},
 		"beside":           {moved, platform{"linux", "amd64"}, filepath.Join(filepath.Dir(moved), "why502-linux-amd64"), "", ""},
+		"beside its file":  {linked, platform{"linux", "amd64"}, filepath.Join(filepath.Dir(moved), "why502-linux-amd64"), "", ""},
 		"dynamic":          {dynamic, platform{"linux", "amd64"}, "", "linked dynamically", "CGO_ENABLED=0 GOOS=linux GOARCH=amd64"},
 		"no ELF":           {foreign, platform{"linux", "amd64"}, "", "no Linux program", "why502-linux-amd64"},
 		"another machine":  {own, platform{"linux", "arm64"}, "", "one for X86_64", "GOARCH=arm64"},
