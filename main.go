@@ -21,6 +21,7 @@ import (
 
 	"why502/compose"
 	"why502/inspect"
+	"why502/inspect/live"
 	"why502/inspect/probe"
 	"why502/inspect/recording"
 	"why502/report"
@@ -159,7 +160,7 @@ func (p *program) gather(ctx context.Context, ask *request) (seen *recording.Rec
 		seen, err = p.replay(ask.replay)
 		return seen, nil, err
 	}
-	ask.project.Env, ask.project.Stdin = p.env, p.stdin
+	ask.project.Env, ask.project.Stdin, ask.project.View = p.env, p.stdin, live.View(ctx, p.env, ask.live != "off")
 	stack, err := compose.Load(ctx, ask.project)
 	if err == nil {
 		err = cmp.Or(ctx.Err(), unknownRules(stack.Ignores))
@@ -167,11 +168,11 @@ func (p *program) gather(ctx context.Context, ask *request) (seen *recording.Rec
 	if err != nil {
 		return nil, nil, err
 	}
-	snap, live, err := observe(ctx, ask, p.env, stack)
+	snap, state, err := observe(ctx, ask, p.env, stack)
 	if err != nil {
 		return nil, nil, err
 	}
-	seen = &recording.Record{Tool: version, Time: time.Now().UTC().Truncate(time.Second), Directory: fromHere(stack.Directory), Live: live, Stack: stack, Snapshot: snap}
+	seen = &recording.Record{Tool: version, Time: time.Now().UTC().Truncate(time.Second), Directory: fromHere(stack), Live: state, Stack: stack, Snapshot: snap}
 	if ask.record == "" {
 		return seen, nil, nil
 	}
@@ -184,11 +185,12 @@ func (p *program) gather(ctx context.Context, ask *request) (seen *recording.Rec
 	return seen, text, nil
 }
 
-// fromHere is a directory as seen from the current one, where that can be said.
-func fromHere(dir string) string {
+// fromHere is a project's directory as seen from the current one, where that can be said.
+func fromHere(stack *compose.Stack) string {
+	dir, visible := stack.Here(stack.Directory)
 	here, err := os.Getwd()
-	if err != nil {
-		return dir
+	if err != nil || !visible {
+		return stack.Directory
 	}
 	rel, err := filepath.Rel(here, dir)
 	if err != nil {
@@ -200,7 +202,8 @@ func fromHere(dir string) string {
 // inWorkspace is the project's directory as the workspace of a GitHub workflow has it; elsewhere, and where the
 // project is not in it, as the current directory has it.
 func (p *program) inWorkspace(seen *recording.Record) string {
-	rel, err := filepath.Rel(p.variable("GITHUB_WORKSPACE"), seen.Stack.Directory)
+	dir, _ := seen.Stack.Here(seen.Stack.Directory)
+	rel, err := filepath.Rel(p.variable("GITHUB_WORKSPACE"), dir)
 	if err != nil || !filepath.IsLocal(rel) {
 		return seen.Directory
 	}
