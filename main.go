@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/docker/cli/cli-plugins/socket"
+
 	"why502/compose"
 	"why502/inspect"
 	"why502/inspect/live"
@@ -41,6 +43,7 @@ func main() {
 	ballast := collectLess()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // so that a second signal ends the program at once
+	socket.ConnectAndWait(stop)  // which the docker command closes when it is interrupted
 	code := run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
 	runtime.KeepAlive(ballast)
 	os.Exit(code)
@@ -57,8 +60,12 @@ func collectLess() (ballast []byte) {
 
 // run is the program: streams, arguments and environment in, exit code out.
 func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := program{env: env, stdin: stdin, stdout: stdout}
-	code, err := p.run(ctx, args)
+	p := program{stdin: stdin, stdout: stdout}
+	args, env, plugin, err := fromDocker(args, env)
+	code := exitError
+	if p.env, p.plugin = env, plugin; err == nil {
+		code, err = p.run(ctx, args)
+	}
 	if err != nil {
 		printError(stderr, err)
 		return exitError
@@ -69,6 +76,7 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 // program is one run.
 type program struct {
 	env    []string // NAME=value
+	plugin bool     // the docker command runs it
 	stdin  io.Reader
 	stdout io.Writer
 }
@@ -81,7 +89,7 @@ func (p *program) run(ctx context.Context, args []string) (int, error) {
 	}
 	switch ask.command {
 	case showHelp:
-		return exitOK, p.print(func(w io.Writer) error { return say(w, usage) })
+		return exitOK, p.print(func(w io.Writer) error { return say(w, p.usage()) })
 	case showVersion:
 		return exitOK, p.print(func(w io.Writer) error { return say(w, "why502 "+version+"\n") })
 	case explainRule:
@@ -94,10 +102,20 @@ func (p *program) run(ctx context.Context, args []string) (int, error) {
 		return p.fix(ctx, ask)
 	case listRules:
 		return exitOK, p.print(func(w io.Writer) error { return report.RuleList(w, inspect.Rules()) })
+	case tellDocker:
+		return exitOK, p.print(describePlugin)
 	case runProbe:
 		return exitOK, p.probe(ctx)
 	}
 	return p.diagnose(ctx, ask)
+}
+
+// usage is the page that --help prints.
+func (p *program) usage() string {
+	if p.plugin {
+		return pluginUsage()
+	}
+	return usage
 }
 
 // probe is what the program does in a helper container.
