@@ -190,6 +190,9 @@ func (p *program) gather(ctx context.Context, ask *request) (seen *recording.Rec
 	if err != nil {
 		return nil, nil, err
 	}
+	if snap != nil {
+		stack.Astray()
+	}
 	seen = &recording.Record{Tool: version, Time: time.Now().UTC().Truncate(time.Second), Directory: fromHere(stack), Live: state, Stack: stack, Snapshot: snap}
 	if ask.record == "" {
 		return seen, nil, nil

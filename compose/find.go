@@ -68,8 +68,8 @@ func (f *finder) begin(opts Options) (err error) {
 	if err := folder(opts.Directory, f.base); err != nil {
 		return err
 	}
-	f.enter(opts.View)
-	if opts.Directory != "" || f.env["PWD"] == "" || len(f.view.Mounts) > 0 {
+	f.enter(opts.View, opts.Files)
+	if opts.Directory != "" || f.env["PWD"] == "" || f.view.Inside {
 		f.env["PWD"] = f.anchor.outside(f.base)
 	}
 	if opts.ProjectDirectory != "" {
@@ -111,7 +111,7 @@ func (f *finder) abs(name string) string {
 		return filepath.Join(f.base, name)
 	}
 	name = filepath.Clean(name)
-	if len(f.view.Mounts) == 0 || strings.HasPrefix(name, contained) {
+	if !f.view.Inside || strings.HasPrefix(name, contained) {
 		return name
 	}
 	if here, ok := f.view.here(name); ok && !exists(name) {

@@ -93,6 +93,9 @@ func (t hostTree) list(rel string) (names []string, err error) {
 	if info, err := os.Stat(t.at(rel)); err == nil && !info.IsDir() {
 		return nil, errFile
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, &nginx.UnknownError{Why: withoutPath(err).Error()}
+	}
 	return nil, fs.ErrNotExist
 }
 

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"why502/compose/nginx"
 	"why502/compose/proxy"
 )
 
@@ -36,7 +38,8 @@ func unreadable(p *Proxy, c *container) (user string, all []Unreadable) {
 	}
 	check := func(file string) {
 		_, l, err := c.find(file)
-		if err != nil || l == nil || l.mount == nil || l.mount.Content != nil {
+		var unknown *nginx.UnknownError // as where this process may not read it either
+		if err != nil && !errors.As(err, &unknown) || l == nil || l.mount == nil || l.mount.Content != nil {
 			return
 		}
 		closed, mode := as.firstClosed(*l.mount, c.follow(file), c.here)
@@ -46,6 +49,9 @@ func unreadable(p *Proxy, c *container) (user string, all []Unreadable) {
 	}
 	for _, f := range p.Config.Files {
 		check(f.Path)
+	}
+	for _, file := range p.Config.Unread {
+		check(file)
 	}
 	certificates(p.Config, func(_ *proxy.Directive, file string) { check(file) })
 	return user, all

@@ -9,12 +9,15 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"why502/compose/proxy"
 )
 
-// View says where the files of the machine lie for this process, where that is in a container of its own: in
-// what the container mounts. The zero value: where they are.
+// View says where the files of the machine lie for this process, where that is in a container: in what the container
+// mounts. The zero value: where they are.
 type View struct {
-	Container string // the container's id, as the daemon confirmed it; empty: the mounts are those that the kernel shows
+	Inside    bool   // of a container; else there is nothing to say
+	Container string // its id, as the daemon confirmed it; empty: the mounts are those that the kernel shows
 	Mounts    []Shared
 }
 
@@ -73,7 +76,7 @@ func cutDir(name, dir string) (rest string, below bool) {
 // here is where a path of the machine lies for this process; not ok: it cannot be seen from here. Links are
 // followed as on the machine.
 func (v View) here(host string) (string, bool) {
-	if len(v.Mounts) == 0 {
+	if !v.Inside {
 		return host, true
 	}
 	for range maxLinks {
@@ -109,10 +112,14 @@ func (v View) firstLink(host string) (next string, found bool) {
 // lexically, as Compose makes them.
 type anchor struct{ here, host string }
 
-// enter begins to read in a container, where what it mounts has the project. Else the project is the
-// container's own, and all is where it is.
-func (f *finder) enter(view View) {
-	if host, ok := view.outer(f.base); ok {
+// enter begins to read in a container, where what it mounts has the project, or where that comes by standard
+// input alone. Else the project is the container's own, and all is where it is.
+func (f *finder) enter(view View, given []string) {
+	host, ok := view.outer(f.base)
+	if !ok && view.Inside && slices.Equal(given, []string{"-"}) {
+		host, ok = f.base, true
+	}
+	if ok {
 		f.view, f.base = view, contained+f.base
 		f.anchor = anchor{here: f.base, host: host}
 	}
@@ -187,6 +194,17 @@ func (s *Stack) Here(host string) (here string, ok bool) { return s.view.here(ho
 // Contained says whether this process is in a container of the daemon, whose mounts say where the machine's
 // files are.
 func (s *Stack) Contained() bool { return s.view.Container != "" }
+
+// Astray notes, where the daemon does not know the container that this process is in, that where the project lies on
+// the daemon's machine is a guess.
+func (s *Stack) Astray() {
+	if here, ok := s.Here(s.Directory); s.view.Inside && !s.Contained() && !(ok && here == s.Directory) {
+		s.Unchecked = append(s.Unchecked, proxy.Unchecked{
+			What: "where the project lies on the daemon's machine",
+			Why:  `the daemon does not say which container why502 is in; mount the project at its own path: -v "$PWD:$PWD:ro" -w "$PWD"`,
+		})
+	}
+}
 
 // stat is os.Stat of a path of the machine.
 func (s *Stack) stat(host string) (os.FileInfo, error) {

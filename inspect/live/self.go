@@ -156,7 +156,7 @@ func (s self) is(c container.InspectResponse) bool {
 
 // viewOf is what a container mounts of the machine.
 func viewOf(c container.InspectResponse) compose.View {
-	view := compose.View{Container: c.ID}
+	view := compose.View{Inside: true, Container: c.ID}
 	for _, m := range c.Mounts {
 		if filepath.IsAbs(m.Source) {
 			view.Mounts = append(view.Mounts, compose.Shared{Host: filepath.Clean(m.Source), Here: filepath.Clean(m.Destination)})
@@ -169,7 +169,7 @@ func viewOf(c container.InspectResponse) compose.View {
 // they come from, which for the root file system are the same, and end alike for others. Of a whole file
 // system only the place here is known.
 func (s self) seen() compose.View {
-	var view compose.View
+	view := compose.View{Inside: true}
 	for here, root := range s.mounts {
 		if here == "/" || slices.Contains(given, here) || slices.ContainsFunc(kernel, func(dir string) bool { return here == dir || strings.HasPrefix(here, dir+"/") }) {
 			continue
