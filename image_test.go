@@ -19,8 +19,9 @@ import (
 	"testing"
 )
 
-// boxed has each play compared with what the image says: go test -run TestPlayed -boxed .
-var boxed = flag.Bool("boxed", false, "in every play, compare with what the image says")
+// boxed has each play compared with what the image says, which is built as the README says:
+// go test -run 'TestImage|TestPlayed' -boxed .
+var boxed = flag.Bool("boxed", false, "build the image whole, and compare every play with what it says")
 
 // inTheBox are the scenarios whose plays are compared without that: one for each way in which the machine's
 // paths matter.
@@ -31,31 +32,19 @@ var inTheBox = []string{
 // imageName is what the tests call the image that they make.
 const imageName = "why502-image-test"
 
-// image makes the image, once. As a clean build takes minutes, the program is built here, by the command that
-// the Dockerfile has, and the Dockerfile's last stage takes it from there. TestDockerfile builds all of it.
+// image makes the image, once: with -boxed by the command that the README has. Else, as that takes minutes, the program
+// is built here with the same flags, and what differs is only where: the Dockerfile's last stage takes it from there.
 var image = sync.OnceValue(func() error {
-	dir, err := os.MkdirTemp("", "why502-image")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	dockerfile, err := os.ReadFile("Dockerfile")
-	if err != nil {
-		return err
-	}
-	first, last, found := strings.Cut(string(dockerfile), "\nFROM scratch\n")
-	command := regexp.MustCompile(`go build (.*) -o /why502 \.`).FindStringSubmatch(first)
-	if !found || command == nil {
-		return errors.New("the Dockerfile has other stages than this test knows")
-	}
-	build := exec.Command("sh", "-c", "CGO_ENABLED=0 GOOS=linux go build "+command[1]+" -o "+filepath.Join(dir, "why502")+" .")
-	build.Env = append(os.Environ(), "GOARCH="+runtime.GOARCH)
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	last = "FROM scratch\n" + strings.ReplaceAll(last, "--from=build /why502", "why502")
-	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(last), 0o644); err != nil {
-		return err
+	dir := "."
+	if !*boxed {
+		var err error
+		if dir, err = os.MkdirTemp("", "why502-image"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		if err := lastStage(dir); err != nil {
+			return err
+		}
 	}
 	if out, err := exec.Command("docker", "build", "-t", imageName, dir).CombinedOutput(); err != nil {
 		return fmt.Errorf("docker build: %w\n%s", err, out)
@@ -63,6 +52,28 @@ var image = sync.OnceValue(func() error {
 	imageMade = true
 	return nil
 })
+
+var flagsOfBuild = regexp.MustCompile(`go build (.*) -o /why502 \.`)
+
+// lastStage puts the last stage of the Dockerfile into a directory, and the program that it takes from the first.
+func lastStage(dir string) error {
+	dockerfile, err := os.ReadFile("Dockerfile")
+	if err != nil {
+		return err
+	}
+	first, last, found := strings.Cut(string(dockerfile), "\nFROM scratch\n")
+	given := flagsOfBuild.FindStringSubmatch(first)
+	if !found || given == nil {
+		return errors.New("the Dockerfile has other stages than this test knows")
+	}
+	build := exec.Command("sh", "-c", "go build "+given[1]+` -o "$0" .`, filepath.Join(dir, "why502"))
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+runtime.GOARCH)
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	last = "FROM scratch\n" + strings.ReplaceAll(last, "--from=build /why502", "why502")
+	return os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(last), 0o644)
+}
 
 var imageMade bool // set by image, and read when all tests are over
 
@@ -223,9 +234,12 @@ func TestImageWithoutDaemon(t *testing.T) {
 				}
 				return
 			}
-			in, out := decode(t, got), decode(t, why502(t, nil, "--live=off", "--format=json", dir))
-			if in.String() != out.String() || got.code == exitError {
+			beside := why502(t, nil, "--live=off", "--format=json", dir)
+			if in, out := decode(t, got), decode(t, beside); in.String() != out.String() || got.code == exitError {
 				t.Errorf("in the image:\n%sbeside the project:\n%s", in, out)
+			}
+			if named := fmt.Sprintf(`"name": %q`, c.name); !strings.Contains(got.stdout, named) || !strings.Contains(beside.stdout, named) {
+				t.Errorf("the project is not called %s in:\n%s", c.name, got.stdout)
 			}
 		})
 	}
