@@ -3,6 +3,7 @@ package compose
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -65,5 +66,53 @@ func TestOutside(t *testing.T) {
 		if got := (anchor{}).outside(name); got != name {
 			t.Errorf("outside of a container %s is %s", name, got)
 		}
+	}
+}
+
+// TestLoadInContainer reads a project that lies elsewhere on the machine: its paths are those of the machine.
+func TestLoadInContainer(t *testing.T) {
+	if _, err := os.Stat(contained); err != nil {
+		t.Skip("there are no containers here")
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"compose.yaml": `
+services:
+  edge:
+    image: nginx
+    volumes: ["./conf.d:/etc/nginx/conf.d", "../above:/a", "/srv/absolute:/b", "${PWD}/here:/c", "data:/d"]
+    configs: [main]
+volumes: {data: {}}
+configs: {main: {file: main.conf}}
+`,
+		"conf.d/site.conf": "server { listen 80; location / { proxy_pass http://nowhere:1; } }",
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := Load(t.Context(), Options{Directory: dir, View: View{Inside: true, Mounts: []Shared{{"/home/u/app", dir}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sources []string
+	for _, m := range s.Services["edge"].Mounts {
+		sources = append(sources, m.Source)
+	}
+	want := []string{"/home/u/app/conf.d", "/home/u/above", "/srv/absolute", "/home/u/app/here", "data", "/home/u/app/main.conf"}
+	if s.Name != "app" || s.Directory != "/home/u/app" || !slices.Equal(sources, want) {
+		t.Errorf("%s in %s mounts %q", s.Name, s.Directory, sources)
+	}
+	if files := s.Proxies[0].Config.Files; files[len(files)-1].Name != "conf.d/site.conf" {
+		t.Errorf("the configuration is %v", files)
+	}
+	if before := len(s.Unchecked); s.Contained() {
+		t.Error("nobody said which container this is")
+	} else if s.Astray(); len(s.Unchecked) != before+1 {
+		t.Errorf("that this is a guess is not said: %v", s.Unchecked)
 	}
 }
