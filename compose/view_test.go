@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -114,5 +115,20 @@ configs: {main: {file: main.conf}}
 		t.Error("nobody said which container this is")
 	} else if s.Astray(); len(s.Unchecked) != before+1 {
 		t.Errorf("that this is a guess is not said: %v", s.Unchecked)
+	}
+}
+
+// TestLoadInContainerFromInput reads a project of which the container has no file: none is missing.
+func TestLoadInContainerFromInput(t *testing.T) {
+	if _, err := os.Stat(contained); err != nil {
+		t.Skip("there are no containers here")
+	}
+	const text = `services: {edge: {image: nginx, volumes: ["./nginx.conf:/etc/nginx/nginx.conf"]}}`
+	s, err := Load(t.Context(), Options{Files: []string{"-"}, Directory: t.TempDir(), Stdin: strings.NewReader(text), View: View{Inside: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := s.Proxies[0]; len(p.Missing) > 0 || len(p.Config.Unread) == 0 {
+		t.Errorf("missing are %v, and not read are %v", p.Missing, p.Config.Unread)
 	}
 }
