@@ -9,6 +9,7 @@ import (
 
 	"why502/compose"
 	"why502/inspect"
+	"why502/inspect/live"
 	"why502/report"
 )
 
@@ -40,7 +41,7 @@ func (p *program) explanation(ctx context.Context, ask *request) (*inspect.Expla
 	if err != nil {
 		return nil, err
 	}
-	ask.project.Env, ask.project.Stdin = p.env, p.stdin
+	ask.project.Env, ask.project.Stdin, ask.project.View = p.env, p.stdin, live.View(ctx, p.env, false)
 	stack, without := compose.Load(ctx, ask.project)
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -48,7 +49,7 @@ func (p *program) explanation(ctx context.Context, ask *request) (*inspect.Expla
 	var judged *inspect.Report
 	if without == nil {
 		judged = inspect.Judge(stack, nil, inspect.Live{State: inspect.LiveOff}, inspect.Options{Now: time.Now()})
-		judged.Project.Directory = fromHere(stack.Directory)
+		judged.Project.Directory = fromHere(stack)
 	} else {
 		stack = nil
 	}

@@ -260,6 +260,7 @@ func (m *mender) open(name string) (*patched, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(m.stack.Directory, path)
 	}
+	path, _ = m.stack.Here(path)
 	path, err := m.inside(path)
 	if err != nil {
 		return nil, err
@@ -290,7 +291,8 @@ var errChanged = errors.New("it has changed since it was read")
 
 // inside follows the links of a path, and refuses one that leads out of the project's directory.
 func (m *mender) inside(path string) (string, error) {
-	root, err := filepath.EvalSymlinks(m.stack.Directory)
+	root, _ := m.stack.Here(m.stack.Directory)
+	root, err := filepath.EvalSymlinks(root)
 	if err != nil {
 		return "", inWords(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker/cli/cli-plugins/metadata"
 	"github.com/spf13/pflag"
 
 	"why502/compose"
@@ -106,7 +107,8 @@ const (
 	listRules
 	showHelp
 	showVersion
-	runProbe // in a helper container; not for users
+	runProbe   // in a helper container; not for users
+	tellDocker // what plugin this is; not for users
 )
 
 // never is a threshold that no finding reaches.
@@ -222,6 +224,8 @@ func parse(args []string) (*request, error) {
 		return &request{command: listRules}, alone(set, 1)
 	case "probe":
 		return &request{command: runProbe}, alone(set, 1)
+	case metadata.MetadataSubcommandName:
+		return &request{command: tellDocker}, alone(set, 1)
 	}
 	if set.Arg(0) == "fix" {
 		return f.parseFix(set)

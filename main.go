@@ -19,8 +19,11 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/docker/cli/cli-plugins/socket"
+
 	"why502/compose"
 	"why502/inspect"
+	"why502/inspect/live"
 	"why502/inspect/probe"
 	"why502/inspect/recording"
 	"why502/report"
@@ -41,6 +44,7 @@ func main() {
 	ballast := collectLess()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // so that a second signal ends the program at once
+	socket.ConnectAndWait(stop)  // which the docker command closes when it is interrupted
 	code := run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
 	runtime.KeepAlive(ballast)
 	os.Exit(code)
@@ -57,8 +61,12 @@ func collectLess() (ballast []byte) {
 
 // run is the program: streams, arguments and environment in, exit code out.
 func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := program{env: env, stdin: stdin, stdout: stdout}
-	code, err := p.run(ctx, args)
+	p := program{stdin: stdin, stdout: stdout}
+	args, env, plugin, err := fromDocker(args, env)
+	code := exitError
+	if p.env, p.plugin = env, plugin; err == nil {
+		code, err = p.run(ctx, args)
+	}
 	if err != nil {
 		printError(stderr, err)
 		return exitError
@@ -69,6 +77,7 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 // program is one run.
 type program struct {
 	env    []string // NAME=value
+	plugin bool     // the docker command runs it
 	stdin  io.Reader
 	stdout io.Writer
 }
@@ -81,7 +90,7 @@ func (p *program) run(ctx context.Context, args []string) (int, error) {
 	}
 	switch ask.command {
 	case showHelp:
-		return exitOK, p.print(func(w io.Writer) error { return say(w, usage) })
+		return exitOK, p.print(func(w io.Writer) error { return say(w, p.usage()) })
 	case showVersion:
 		return exitOK, p.print(func(w io.Writer) error { return say(w, "why502 "+version+"\n") })
 	case explainRule:
@@ -94,10 +103,20 @@ func (p *program) run(ctx context.Context, args []string) (int, error) {
 		return p.fix(ctx, ask)
 	case listRules:
 		return exitOK, p.print(func(w io.Writer) error { return report.RuleList(w, inspect.Rules()) })
+	case tellDocker:
+		return exitOK, p.print(describePlugin)
 	case runProbe:
 		return exitOK, p.probe(ctx)
 	}
 	return p.diagnose(ctx, ask)
+}
+
+// usage is the page that --help prints.
+func (p *program) usage() string {
+	if p.plugin {
+		return pluginUsage()
+	}
+	return usage
 }
 
 // probe is what the program does in a helper container.
@@ -160,7 +179,7 @@ func (p *program) gather(ctx context.Context, ask *request) (seen *recording.Rec
 		seen, err = p.replay(ask.replay)
 		return seen, nil, err
 	}
-	ask.project.Env, ask.project.Stdin = p.env, p.stdin
+	ask.project.Env, ask.project.Stdin, ask.project.View = p.env, p.stdin, live.View(ctx, p.env, ask.live != "off")
 	stack, err := compose.Load(ctx, ask.project)
 	if err == nil {
 		err = cmp.Or(ctx.Err(), unknownRules(stack.Ignores))
@@ -168,11 +187,14 @@ func (p *program) gather(ctx context.Context, ask *request) (seen *recording.Rec
 	if err != nil {
 		return nil, nil, err
 	}
-	snap, live, err := observe(ctx, ask, p.env, stack)
+	snap, state, err := observe(ctx, ask, p.env, stack)
 	if err != nil {
 		return nil, nil, err
 	}
-	seen = &recording.Record{Tool: version, Time: time.Now().UTC().Truncate(time.Second), Directory: fromHere(stack.Directory), Live: live, Stack: stack, Snapshot: snap}
+	if snap != nil {
+		stack.Astray()
+	}
+	seen = &recording.Record{Tool: version, Time: time.Now().UTC().Truncate(time.Second), Directory: fromHere(stack), Live: state, Stack: stack, Snapshot: snap}
 	if ask.record == "" {
 		return seen, nil, nil
 	}
@@ -185,11 +207,12 @@ func (p *program) gather(ctx context.Context, ask *request) (seen *recording.Rec
 	return seen, text, nil
 }
 
-// fromHere is a directory as seen from the current one, where that can be said.
-func fromHere(dir string) string {
+// fromHere is a project's directory as seen from the current one, where that can be said.
+func fromHere(stack *compose.Stack) string {
+	dir, visible := stack.Here(stack.Directory)
 	here, err := os.Getwd()
-	if err != nil {
-		return dir
+	if err != nil || !visible {
+		return stack.Directory
 	}
 	rel, err := filepath.Rel(here, dir)
 	if err != nil {
@@ -201,7 +224,8 @@ func fromHere(dir string) string {
 // inWorkspace is the project's directory as the workspace of a GitHub workflow has it; elsewhere, and where the
 // project is not in it, as the current directory has it.
 func (p *program) inWorkspace(seen *recording.Record) string {
-	rel, err := filepath.Rel(p.variable("GITHUB_WORKSPACE"), seen.Stack.Directory)
+	dir, _ := seen.Stack.Here(seen.Stack.Directory)
+	rel, err := filepath.Rel(p.variable("GITHUB_WORKSPACE"), dir)
 	if err != nil || !filepath.IsLocal(rel) {
 		return seen.Directory
 	}

@@ -90,6 +90,9 @@ func (p *play) compare(asked map[string]string) document {
 		golden(p.t, filepath.Join(p.dir, "want.live.text.txt"), p.why502().stdout)
 	}
 	p.check(p.t, doc)
+	if *boxed || slices.Contains(inTheBox, p.name) {
+		p.boxed(doc)
+	}
 	if p.works {
 		noErrors(p.t, doc)
 	}

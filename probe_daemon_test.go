@@ -26,7 +26,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" || len(os.Args) == 2 && os.Args[1] == "probe" {
 		main()
 	}
-	m.Run()
+	code := m.Run()
+	removeImage()
+	os.Exit(code)
 }
 
 const asProgram = "WHY502_TEST_IS_THE_PROGRAM"
@@ -44,8 +46,13 @@ var forHelpers = sync.OnceValue(func() error {
 	if err != nil {
 		return err
 	}
-	return compile(filepath.Join(filepath.Dir(own), "why502-linux-"+runtime.GOARCH), ".")
+	return compile(ofHelpers(own), ".")
 })
+
+// ofHelpers is what is built for helpers beside a program.
+func ofHelpers(own string) string {
+	return filepath.Join(filepath.Dir(own), "why502-linux-"+runtime.GOARCH)
+}
 
 // compile makes a static Linux program.
 func compile(program, source string) error {

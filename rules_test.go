@@ -101,7 +101,7 @@ func TestRulesAreWritten(t *testing.T) {
 func TestImportsRunOneWay(t *testing.T) {
 	const docker, composeGo, crossplane = "github.com/docker/", "github.com/compose-spec/", "github.com/nginxinc/"
 	allowed := map[string][]string{
-		"why502":                   {"why502/report", "why502/inspect", "why502/inspect/live", "why502/inspect/mend", "why502/inspect/probe", "why502/inspect/recording", "why502/inspect/trace", "why502/compose"},
+		"why502":                   {"why502/report", "why502/inspect", "why502/inspect/live", "why502/inspect/mend", "why502/inspect/probe", "why502/inspect/recording", "why502/inspect/trace", "why502/compose", docker + "cli/cli-plugins/"},
 		"why502/report":            {"why502/inspect", "why502/inspect/trace", "why502/compose/proxy"},
 		"why502/inspect":           {"why502/inspect/errorlog", "why502/inspect/trace", "why502/compose", "why502/compose/proxy"},
 		"why502/inspect/errorlog":  {},

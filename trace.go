@@ -62,6 +62,9 @@ func (ask *request) meanwhile(stack *compose.Stack) func(context.Context, *inspe
 		host, why := reach(at.HostIP, snap.Daemon.Endpoint)
 		if t.unsent = why; why == "" {
 			t.sent = sendOnce(ctx, t.asked, host)
+			if t.sent.Error != "" && stack.Contained() {
+				t.sent.Error += "; why502 is in a container, which reaches the machine's ports with --network host"
+			}
 		}
 	}
 }

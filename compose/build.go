@@ -101,13 +101,17 @@ func (b *builder) read(config *types.BuildConfig) ([]byte, error) {
 	if b.context == "" { // as where a variable that is to name it is not set
 		return nil, errors.New("its build context is empty")
 	}
-	if info, err := os.Stat(b.context); err != nil || !info.IsDir() {
+	info, err := b.stack.stat(b.context)
+	if errors.Is(err, errBeyond) {
+		return nil, errors.New(beyond("its build context " + b.stack.name(b.context)))
+	}
+	if err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("its build context %s is no directory here", b.stack.name(b.context))
 	}
 	host := b.dockerfile(cmp.Or(config.Dockerfile, "Dockerfile"))
 	b.file = b.stack.name(host)
 	for _, name := range []string{host + ".dockerignore", filepath.Join(b.context, ".dockerignore")} {
-		text, err := readRegular(filepath.Dir(name), name)
+		text, err := b.stack.readRegular(filepath.Dir(name), name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -123,7 +127,7 @@ func (b *builder) read(config *types.BuildConfig) ([]byte, error) {
 		b.file = b.stack.Files[0]
 		return []byte(config.DockerfileInline), nil
 	}
-	text, err := readRegular(filepath.Dir(host), host)
+	text, err := b.stack.readRegular(filepath.Dir(host), host)
 	if err != nil {
 		return nil, fmt.Errorf("its Dockerfile %s cannot be read: %w", b.file, withoutPath(err))
 	}
@@ -143,8 +147,9 @@ func (b *builder) dockerfile(name string) string {
 		return host
 	}
 	lower := filepath.Join(dir, "dockerfile")
-	_, missing := os.Lstat(host)
-	if _, err := os.Lstat(lower); err == nil && errors.Is(missing, fs.ErrNotExist) {
+	here, _ := b.stack.Here(dir)
+	_, missing := os.Lstat(filepath.Join(here, base))
+	if _, err := os.Lstat(filepath.Join(here, filepath.Base(lower))); err == nil && errors.Is(missing, fs.ErrNotExist) {
 		return lower
 	}
 	return host

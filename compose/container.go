@@ -31,7 +31,7 @@ func (s *Stack) mountTree(m Mount) tree {
 	case m.Type == "volume" || m.Source == "":
 		return unknownTree("what " + describe(m) + " holds is not among the project's files")
 	}
-	return hostTree{root: m.Source, name: s.name}
+	return s.hostTree(m.Source, nil)
 }
 
 // serviceImage is the file system of a service's image.
@@ -77,12 +77,21 @@ func (f imageFamily) layers(ref string) (all []*layer) {
 // hostFiles is a directory of the host as if it were a file system of its own.
 func (s *Stack) hostFiles(dir string, skip func(string) bool) *container {
 	c := s.newContainer()
-	c.layers = []*layer{{at: "/", tree: hostTree{root: dir, name: s.name, skip: skip}}}
+	c.layers = []*layer{{at: "/", tree: s.hostTree(dir, skip)}}
 	return c
 }
 
+// hostTree is a file or directory of the machine, as far as it can be seen from here.
+func (s *Stack) hostTree(root string, skip func(string) bool) tree {
+	here, ok := s.Here(root)
+	if !ok {
+		return unknownTree(beyond(s.name(root)))
+	}
+	return hostTree{root: root, here: here, name: s.name, skip: skip}
+}
+
 func (s *Stack) newContainer() *container {
-	return &container{name: s.name, sources: s.Sources, looks: &s.looks, made: &s.made, opened: map[string]bool{}, missing: map[string]BadMount{}}
+	return &container{name: s.name, here: s.Here, sources: s.Sources, looks: &s.looks, made: &s.made, opened: map[string]bool{}, missing: map[string]BadMount{}}
 }
 
 // clone is a file system that begins like another.

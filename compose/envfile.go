@@ -167,6 +167,9 @@ func unreadEnvFile(file string, at proxy.Place, err error, missing string) *Erro
 	if errors.Is(err, fs.ErrNotExist) {
 		return &Error{Place: at, What: fmt.Sprintf("the env file %s is not there", file), Fix: missing, Err: err}
 	}
+	if errors.Is(err, errBeyond) {
+		return &Error{Place: at, What: fmt.Sprintf("cannot read the env file %s: %v", file, err), Fix: mountMore, Err: err}
+	}
 	return &Error{Place: at, What: fmt.Sprintf("cannot read the env file %s: %v", file, cause(err)), Fix: "name a regular file that may be read", Err: err}
 }
 

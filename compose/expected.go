@@ -1,7 +1,6 @@
 package compose
 
 import (
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -14,13 +13,13 @@ func (s *Stack) expected(host string) string {
 	for _, base := range []string{host, stem} {
 		for _, ending := range []string{".example", ".dist", ".sample", ".template", ".tpl", ".tmpl", ".j2"} {
 			for _, sample := range []string{base + ending, base + ending + filepath.Ext(host)} {
-				if _, err := os.Stat(sample); err == nil {
+				if _, err := s.stat(sample); err == nil {
 					return s.name(sample) + " is there to be copied"
 				}
 			}
 		}
 	}
-	if file := ignoredBy(s.Directory, host); file != "" {
+	if file := s.ignoredBy(host); file != "" {
 		return s.name(file) + " ignores it"
 	}
 	return ""
@@ -28,10 +27,10 @@ func (s *Stack) expected(host string) string {
 
 // ignoredBy finds the .gitignore, from a path's directory up to the repository's root, that covers
 // the path. It reads plain patterns (gitignore(5)); negated ones are taken as if they were not there.
-func ignoredBy(project, host string) string {
+func (s *Stack) ignoredBy(host string) string {
 	for dir := filepath.Dir(host); ; dir = filepath.Dir(dir) {
 		file := filepath.Join(dir, ".gitignore")
-		if text, err := readRegular(dir, file); err == nil {
+		if text, err := s.readRegular(dir, file); err == nil {
 			rel, _ := filepath.Rel(dir, host)
 			for _, line := range strings.Split(string(text), "\n") {
 				if ignores(strings.TrimSpace(line), filepath.ToSlash(rel)) {
@@ -39,8 +38,8 @@ func ignoredBy(project, host string) string {
 				}
 			}
 		}
-		_, err := os.Stat(filepath.Join(dir, ".git"))
-		if err == nil || dir == filepath.Dir(dir) || !strings.HasPrefix(dir, project) {
+		_, err := s.stat(filepath.Join(dir, ".git"))
+		if err == nil || dir == filepath.Dir(dir) || !strings.HasPrefix(dir, s.Directory) {
 			return ""
 		}
 	}

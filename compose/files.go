@@ -17,11 +17,12 @@ import (
 
 // container is the file system of one service's containers, as far as the project's files tell.
 type container struct {
-	layers  []*layer            // each over those before it
-	built   int                 // how many of them are the image's
-	stock   bool                // it has nothing but what the stock nginx and the project bring
-	unknown string              // why files may be there that no layer has; "": none are
-	name    func(string) string // what places call a host path
+	layers  []*layer                    // each over those before it
+	built   int                         // how many of them are the image's
+	stock   bool                        // it has nothing but what the stock nginx and the project bring
+	unknown string                      // why files may be there that no layer has; "": none are
+	name    func(string) string         // what places call a host path
+	here    func(string) (string, bool) // where a host path lies for this process
 	sources Sources
 	looks   *int // into layers so far, of all containers together
 	made    *int // bytes of files that were rendered so far, of all containers together
@@ -63,7 +64,8 @@ func (c *container) origin(f *nginx.File, l *layer) proxy.Origin {
 	case f.Source == "":
 		return proxy.OfImage
 	case l.mount != nil:
-		info, err := os.Lstat(l.mount.Source)
+		dir, _ := c.here(filepath.Dir(l.mount.Source))
+		info, err := os.Lstat(filepath.Join(dir, filepath.Base(l.mount.Source)))
 		f.Linked = err == nil && info.Mode().Type() == fs.ModeSymlink
 		return proxy.Mounted
 	case i >= c.built:

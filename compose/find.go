@@ -39,6 +39,8 @@ type finder struct {
 	stdin     io.Reader
 	contents  map[string][]byte // of what was read: a pipe gives its text only once
 	total     int               // bytes of that
+	view      View              // of the machine's files; empty where the project is the container's own
+	anchor    anchor            // the project's directory, in the container and on the machine
 }
 
 // find finds a project.
@@ -54,6 +56,7 @@ func find(opts Options) (*finder, error) {
 	if err := f.chooseFiles(opts.Files); err != nil {
 		return nil, err
 	}
+	f.moor()
 	return f, f.readEnvFiles()
 }
 
@@ -65,8 +68,9 @@ func (f *finder) begin(opts Options) (err error) {
 	if err := folder(opts.Directory, f.base); err != nil {
 		return err
 	}
-	if opts.Directory != "" || f.env["PWD"] == "" {
-		f.env["PWD"] = f.base
+	f.enter(opts.View, opts.Files)
+	if opts.Directory != "" || f.env["PWD"] == "" || f.view.Inside {
+		f.env["PWD"] = f.anchor.outside(f.base)
 	}
 	if opts.ProjectDirectory != "" {
 		f.directory = f.abs(opts.ProjectDirectory)
@@ -100,11 +104,25 @@ func folder(given, abs string) error {
 	return nil
 }
 
+// abs is the absolute path of a file that the user names. In a container that may be one of its own, or one of the
+// machine.
 func (f *finder) abs(name string) string {
-	if filepath.IsAbs(name) {
-		return filepath.Clean(name)
+	if !filepath.IsAbs(name) {
+		return filepath.Join(f.base, name)
 	}
-	return filepath.Join(f.base, name)
+	name = filepath.Clean(name)
+	if !f.view.Inside || strings.HasPrefix(name, contained) {
+		return name
+	}
+	if here, ok := f.view.here(name); ok && !exists(name) {
+		name = here
+	}
+	return contained + name
+}
+
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
 }
 
 // projectDirectory is the one given, else that of the first Compose file.
@@ -166,7 +184,7 @@ func (f *finder) searchUpward() error {
 		}
 		if dir == filepath.Dir(dir) {
 			return &Error{
-				What: fmt.Sprintf("no Compose file in %s or a directory above it (%s)", start, strings.Join(cli.DefaultFileNames, ", ")),
+				What: fmt.Sprintf("no Compose file in %s or a directory above it (%s)", strings.TrimPrefix(start, contained), strings.Join(cli.DefaultFileNames, ", ")),
 				Fix:  "name the project's directory, or its file with -f FILE",
 			}
 		}
@@ -230,7 +248,10 @@ func (f *finder) read(name string) ([]byte, error) {
 	}
 	source := f.stdin
 	if name != "-" {
-		file, err := open(name)
+		file, err := open(f.place(name))
+		if errors.Is(err, fs.ErrNotExist) && f.isBeyond(name) {
+			err = errBeyond
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -272,7 +293,7 @@ func open(name string) (*os.File, error) {
 
 // regular is read for a file that others name: there a pipe is a slip, or a trap.
 func (f *finder) regular(name string) ([]byte, error) {
-	if info, err := os.Stat(name); err == nil && info.Mode().Type() == fs.ModeNamedPipe {
+	if info, err := os.Stat(f.place(name)); err == nil && info.Mode().Type() == fs.ModeNamedPipe {
 		return nil, errIrregular
 	}
 	return f.read(name)
@@ -292,6 +313,8 @@ func (f *finder) readCompose(name, dir string) ([]byte, *Error) {
 	switch {
 	case err == nil:
 		return text, nil
+	case errors.Is(err, errBeyond):
+		return nil, &Error{What: fmt.Sprintf("cannot read %q: %v", shown, err), Fix: mountMore, Err: err}
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, &Error{What: fmt.Sprintf("no file %q", shown), Fix: "check -f and COMPOSE_FILE", Err: err}
 	case errors.Is(err, errDirectory):

@@ -105,7 +105,7 @@ func (s *Stack) readIgnores(found *finder) error {
 	for _, name := range IgnoreFiles {
 		text, err := found.regular(filepath.Join(s.Directory, name))
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, errBeyond):
 			continue
 		case err != nil:
 			return &Error{What: fmt.Sprintf("cannot read %q: %v", name, cause(err)), Fix: "check that it is a file, and its permissions and size", Err: err}

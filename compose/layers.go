@@ -45,12 +45,15 @@ func (l *layer) covers(p string) (rel string, ok bool) {
 
 // hostTree is a file or directory of the host.
 type hostTree struct {
-	root string
+	root string                // on the host
+	here string                // where that lies for this process
 	name func(string) string   // what places call a host path
 	skip func(rel string) bool // what a .dockerignore leaves out; nil: nothing
 }
 
 func (t hostTree) host(rel string) string { return filepath.Join(t.root, filepath.FromSlash(rel)) }
+
+func (t hostTree) at(rel string) string { return filepath.Join(t.here, filepath.FromSlash(rel)) }
 
 func (t hostTree) skips(rel string) bool { return t.skip != nil && t.skip(rel) }
 
@@ -58,10 +61,10 @@ func (t hostTree) open(rel string) (*nginx.File, error) {
 	if t.skips(rel) {
 		return nil, fs.ErrNotExist
 	}
-	text, err := readRegular(t.root, t.host(rel))
+	text, err := readRegular(t.here, t.at(rel))
 	switch {
 	case err == nil:
-		return &nginx.File{Name: t.name(t.host(rel)), Text: text, Source: t.host(rel), Changed: changed(t.host(rel))}, nil
+		return &nginx.File{Name: t.name(t.host(rel)), Text: text, Source: t.host(rel), Changed: changed(t.at(rel))}, nil
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errDirectory):
 		return nil, err
 	}
@@ -69,8 +72,8 @@ func (t hostTree) open(rel string) (*nginx.File, error) {
 }
 
 // changed is when a file was last written; zero: not known.
-func changed(host string) time.Time {
-	info, err := os.Stat(host)
+func changed(name string) time.Time {
+	info, err := os.Stat(name)
 	if err != nil {
 		return time.Time{}
 	}
@@ -78,7 +81,7 @@ func changed(host string) time.Time {
 }
 
 func (t hostTree) list(rel string) (names []string, err error) {
-	entries, err := os.ReadDir(t.host(rel))
+	entries, err := os.ReadDir(t.at(rel))
 	for _, e := range entries {
 		if !t.skips(path.Join(rel, e.Name())) {
 			names = append(names, e.Name())
@@ -87,8 +90,11 @@ func (t hostTree) list(rel string) (names []string, err error) {
 	if err == nil {
 		return names, nil
 	}
-	if info, err := os.Stat(t.host(rel)); err == nil && !info.IsDir() {
+	if info, err := os.Stat(t.at(rel)); err == nil && !info.IsDir() {
 		return nil, errFile
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, &nginx.UnknownError{Why: withoutPath(err).Error()}
 	}
 	return nil, fs.ErrNotExist
 }
@@ -98,7 +104,7 @@ func (t hostTree) link(rel string) string {
 	if rel == "" {
 		return ""
 	}
-	to, _ := os.Readlink(t.host(rel))
+	to, _ := os.Readlink(t.at(rel))
 	return to
 }
 

@@ -29,6 +29,7 @@ type Options struct {
 	Env              []string // of the process, NAME=value
 	Stdin            io.Reader
 	Proxies          []string // only these services, nginx or not; empty: whatever runs nginx
+	View             View     // of the machine's files, in a container
 }
 
 // Load reads a project as docker compose does, and the configuration of its proxies.
@@ -75,6 +76,9 @@ func loadModel(ctx context.Context, opts Options) (*Stack, error) {
 	if err := s.fillEnvironments(found, project); err != nil {
 		return nil, err
 	}
+	s.view = found.view
+	found.anchor.project(project)
+	s.Directory = found.anchor.outside(s.Directory)
 	s.lower(project)
 	return s, nil
 }
@@ -186,7 +190,7 @@ func projectName(given string, found *finder, parsed [][]*yaml.Node) (string, er
 		}
 	}
 	if name == "" {
-		name = filepath.Base(found.projectDirectory())
+		name = filepath.Base(found.anchor.outside(found.projectDirectory()))
 	} else {
 		name = filler(found.env.Resolve)(name)
 	}

@@ -294,12 +294,17 @@ func (s *Stack) notLoaded(c *container) (files []proxy.File) {
 		if !underConfigRoot(m.Target) || m.Type == "volume" || m.Source == "" || c.readUnder(m.Target) {
 			continue
 		}
-		for _, host := range filesAt(m.Source) {
-			text, err := readRegular(m.Source, host)
+		here, ok := s.Here(m.Source)
+		if !ok {
+			continue
+		}
+		for _, file := range filesAt(here) {
+			text, err := readRegular(here, file)
 			if err == nil && serves.Match(text) {
-				name := s.name(host)
+				rest := strings.TrimPrefix(file, here)
+				name := s.name(m.Source + rest)
 				c.sources.Add(name, text)
-				files = append(files, proxy.File{Path: m.Target + filepath.ToSlash(strings.TrimPrefix(host, m.Source)), Name: name})
+				files = append(files, proxy.File{Path: m.Target + filepath.ToSlash(rest), Name: name})
 				break
 			}
 		}
@@ -324,7 +329,7 @@ const (
 	maxEntries = 1000
 )
 
-// filesAt are the host files that a mount source brings: itself, or what the directory and those in it
+// filesAt are the files that a mount source brings: itself, or what the directory and those in it
 // hold.
 func filesAt(source string) (files []string) {
 	if info, err := os.Stat(source); err != nil || !info.IsDir() {

@@ -81,6 +81,8 @@ func (r *reader) parseNamed(file string, at proxy.Place, dir string) ([]*yaml.No
 	shown := r.shown(file)
 	named := &Error{Place: at, What: e.What, Err: e.Err, Fix: "check that file"}
 	switch {
+	case errors.Is(err, errBeyond):
+		named.Fix = mountMore
 	case errors.Is(err, fs.ErrNotExist):
 		named.What = fmt.Sprintf("no file %q", shown)
 		named.Fix = "check the path; it starts from " + relative(r.found.base, dir)

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"cmp"
+	"errors"
 	"io/fs"
 	"path"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"why502/compose/nginx"
+	"why502/compose/proxy"
 )
 
 // Seen is what the file system of a container was seen to hold: the whole of some directories.
@@ -49,8 +51,12 @@ func (s *Stack) Reread(service string, seen *Seen) {
 // have there, if it is the same or a mount of them, else what the container has.
 func (c *container) asSeen(p string, f *nginx.File, err error) (*nginx.File, error) {
 	p = c.follow(p)
-	if m, mounted := c.mountOf(p); !c.seen.covers(p) || mounted && m.Source != "" && m.Type != "volume" {
+	m, mounted := c.mountOf(p)
+	switch {
+	case !c.seen.covers(p):
 		return f, err
+	case mounted && m.Source != "" && m.Type != "volume":
+		return c.lent(m, p, f, err)
 	}
 	switch seen, there := c.seen.Files[p]; {
 	case !there:
@@ -64,6 +70,18 @@ func (c *container) asSeen(p string, f *nginx.File, err error) (*nginx.File, err
 	default:
 		return &nginx.File{Text: []byte(seen.Text), Inside: p}, nil
 	}
+}
+
+// lent is a mounted file as the container shows it, where this process may not read it itself.
+func (c *container) lent(m Mount, p string, f *nginx.File, err error) (*nginx.File, error) {
+	var unknown *nginx.UnknownError
+	seen, there := c.seen.Files[p]
+	if !errors.As(err, &unknown) || !there || seen.Dir || seen.Unread != "" {
+		return f, err
+	}
+	host := hostPath(m, p)
+	here, _ := c.here(host)
+	return &nginx.File{Name: c.name(host), Text: []byte(seen.Text), Source: host, Origin: proxy.Mounted, Changed: changed(here)}, nil
 }
 
 // covers says whether a path is in what was seen, there or not.

@@ -29,6 +29,7 @@ type Stack struct {
 	Ignores   []Ignore // that the project's files ask for: those of its file of ignores, then comments
 	Separator string   // in the names of containers: PROJECT-SERVICE-1, or _ where Compose 1 is imitated
 
+	view      View                              // of the machine's files
 	places    places                            // of every key and item of the Compose files
 	env       map[string]types.Mapping          // what Compose fills in in them, by file
 	fromFiles map[string]map[string]proxy.Place // variables of env files, by service

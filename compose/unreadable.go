@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"why502/compose/nginx"
 	"why502/compose/proxy"
 )
 
@@ -36,16 +38,20 @@ func unreadable(p *Proxy, c *container) (user string, all []Unreadable) {
 	}
 	check := func(file string) {
 		_, l, err := c.find(file)
-		if err != nil || l == nil || l.mount == nil || l.mount.Content != nil {
+		var unknown *nginx.UnknownError // as where this process may not read it either
+		if err != nil && !errors.As(err, &unknown) || l == nil || l.mount == nil || l.mount.Content != nil {
 			return
 		}
-		closed, mode := as.firstClosed(*l.mount, c.follow(file))
+		closed, mode := as.firstClosed(*l.mount, c.follow(file), c.here)
 		if closed != "" {
 			all = append(all, Unreadable{Path: file, Source: closed, Directory: mode.IsDir(), Mode: mode.Perm(), Mount: *l.mount})
 		}
 	}
 	for _, f := range p.Config.Files {
 		check(f.Path)
+	}
+	for _, file := range p.Config.Unread {
+		check(file)
 	}
 	certificates(p.Config, func(_ *proxy.Directive, file string) { check(file) })
 	return user, all
@@ -98,11 +104,12 @@ func bound(config types.ServiceConfig) bool {
 
 // firstClosed is what an account may not open on the way to a container path: a directory from the
 // mount's source on, or the file itself. Empty: nothing is closed, or it cannot be known.
-func (a account) firstClosed(m Mount, p string) (host string, mode fs.FileMode) {
+func (a account) firstClosed(m Mount, p string, here func(string) (string, bool)) (host string, mode fs.FileMode) {
 	parts := strings.FieldsFunc(strings.TrimPrefix(p, m.Target), func(r rune) bool { return r == '/' })
 	for i := range len(parts) + 1 {
 		host = filepath.Join(append([]string{m.Source}, parts[:i]...)...)
-		info, err := os.Stat(host)
+		at, _ := here(host)
+		info, err := os.Stat(at)
 		if err != nil {
 			break
 		}

@@ -62,7 +62,7 @@ func (d *daemon) file(ctx context.Context, q inspect.Question) (*inspect.File, e
 		return nil, errors.New("the answer lacks parts of the container")
 	}
 	at := path.Clean(q.Path)
-	if source, rest, bound := sourceOf(seen.Mounts, at); bound && d.sharesPaths(seen) && !strings.HasSuffix(q.Path, "/") {
+	if source, rest, bound := d.sourceHere(seen, at); bound && !strings.HasSuffix(q.Path, "/") {
 		f, err := onHost(source, rest, q)
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
 			return f, nil
@@ -83,10 +83,11 @@ func (d *daemon) file(ctx context.Context, q inspect.Question) (*inspect.File, e
 // What a tmpfs holds is not shown.
 func (d *daemon) readable(seen container.InspectResponse, at string) error {
 	for _, source := range bindSources(seen) {
-		if !d.sharesPaths(seen) {
+		here, visible := d.here(source)
+		if !visible || !d.sharesPaths(seen) {
 			return fmt.Errorf("%s mounts %s, and whether that is still there cannot be seen from here; asking for files would make it", strings.TrimPrefix(seen.Name, "/"), source)
 		}
-		if _, err := os.Stat(source); err != nil {
+		if _, err := os.Stat(here); err != nil {
 			return fmt.Errorf("%s mounts %s, which is not there; asking for files would make it", strings.TrimPrefix(seen.Name, "/"), source)
 		}
 	}
@@ -134,6 +135,17 @@ func memory(seen container.InspectResponse) (all []string) {
 		}
 	}
 	return all
+}
+
+// sourceHere is where a bind mount has a path of a container from, and what follows it there; not ok: from nowhere
+// that can be seen from here.
+func (d *daemon) sourceHere(seen container.InspectResponse, path string) (source, rest string, ok bool) {
+	source, rest, bound := sourceOf(seen.Mounts, path)
+	if !bound || !d.sharesPaths(seen) {
+		return "", "", false
+	}
+	source, ok = d.here(source)
+	return source, rest, ok
 }
 
 // sharesPaths says whether the daemon's paths are paths of this machine.

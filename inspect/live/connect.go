@@ -33,10 +33,11 @@ type daemon struct {
 	where   endpoint
 	client  *client.Client
 	wire    *wire
-	base    url.URL     // of requests for which the client has no call
-	local   atomic.Bool // a container was seen to be on this machine
-	helpers *helpers    // nil: none are wanted
-	since   time.Time   // for what was logged; zero: always
+	base    url.URL                          // of requests for which the client has no call
+	local   atomic.Bool                      // a container was seen to be on this machine
+	helpers *helpers                         // nil: none are wanted
+	here    func(host string) (string, bool) // where a file of the daemon's machine lies, where that is this one
+	since   time.Time                        // for what was logged; zero: always
 
 	learned map[string]int // how much was seen of a container's configuration, by service
 }
@@ -112,7 +113,8 @@ func dial(where endpoint, version string) (*daemon, error) {
 		client.WithScheme(base.Scheme),
 		client.WithVersion(version),
 	)
-	return &daemon{where: where, client: c, wire: w, base: base}, err
+	inPlace := func(host string) (string, bool) { return host, true }
+	return &daemon{where: where, client: c, wire: w, base: base, here: inPlace}, err
 }
 
 // close ends the connections; over ssh, the processes that carry them.

@@ -63,6 +63,8 @@ func Observe(ctx context.Context, opts Options, stack *compose.Stack) (*inspect.
 		return nil, err
 	}
 	defer d.close()
+	d.here = stack.Here
+	d.local.Store(stack.Contained())
 	if opts.Means.Probe {
 		d.helpers = newHelpers(opts.Executable)
 	}

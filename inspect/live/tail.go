@@ -37,7 +37,7 @@ func (d *daemon) tail(ctx context.Context, q inspect.Question) ([]inspect.LogLin
 		return nil, errors.New("the answer lacks parts of the container")
 	}
 	var raw []byte
-	if source, rest, bound := sourceOf(seen.Mounts, q.Path); bound && d.sharesPaths(seen) {
+	if source, rest, ok := d.sourceHere(seen, q.Path); ok {
 		raw, err = readEnd(source, rest)
 	} else if err = d.readable(seen, q.Path); err == nil {
 		raw, err = d.archivedEnd(ctx, q)
