@@ -56,7 +56,7 @@ func collectLess() (ballast []byte) {
 
 // run is the program: streams, arguments and environment in, exit code out.
 func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := program{env: env, stdin: stdin, stdout: stdout}
+	p := program{env: env, stdin: stdin, stdout: stdout, stderr: stderr}
 	code, err := p.run(ctx, args)
 	if err != nil {
 		printError(stderr, err)
@@ -70,6 +70,7 @@ type program struct {
 	env    []string // NAME=value
 	stdin  io.Reader
 	stdout io.Writer
+	stderr io.Writer
 }
 
 // run does what the command line asks for. Where it fails, nothing has been written.
@@ -93,6 +94,12 @@ func (p *program) run(ctx context.Context, args []string) (int, error) {
 		return p.fix(ctx, ask)
 	case listRules:
 		return exitOK, p.print(func(w io.Writer) error { return report.RuleList(w, inspect.Rules()) })
+	case watchProject:
+		return p.watch(ctx, ask)
+	case printCompletion:
+		return exitOK, p.print(func(w io.Writer) error { return say(w, completionScripts()[ask.shell]) })
+	case completeWord:
+		return exitOK, p.complete(ctx, ask.words)
 	case runProbe:
 		return exitOK, p.probe(ctx)
 	}

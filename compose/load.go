@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/consts"
@@ -42,6 +44,15 @@ func Load(ctx context.Context, opts Options) (*Stack, error) {
 	}
 	s.Ignores = append(s.Ignores, s.Sources.Ignores()...)
 	return s, nil
+}
+
+// ServiceNames are the names of a project's services, those that a profile disables among them, in their order.
+func ServiceNames(ctx context.Context, opts Options) ([]string, error) {
+	s, err := loadModel(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(s.Services)), nil
 }
 
 // loadModel reads the Compose files alone.
