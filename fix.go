@@ -422,6 +422,7 @@ func (m *mender) writeOne(ctx context.Context, f *inspect.Finding) (came []*insp
 			err = errors.Join(err, fmt.Errorf("and the edits could not be taken back: %w", back))
 		}
 	}()
+	m.progress.at("reading the files again")
 	stack, err := compose.Load(ctx, m.ask.project)
 	if ctx.Err() != nil {
 		return nil, "", ctx.Err()

@@ -57,7 +57,11 @@ func collectLess() (ballast []byte) {
 // run is the program: streams, arguments and environment in, exit code out.
 func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := program{env: env, stdin: stdin, stdout: stdout, stderr: stderr}
+	p.progress = p.newProgress(stderr)
+	stop := context.AfterFunc(ctx, p.progress.quit)
+	defer stop()
 	code, err := p.run(ctx, args)
+	p.progress.end()
 	if err != nil {
 		printError(stderr, err)
 		return exitError
@@ -71,6 +75,8 @@ type program struct {
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
+
+	progress *progress
 }
 
 // run does what the command line asks for. Where it fails, nothing has been written.
@@ -78,6 +84,9 @@ func (p *program) run(ctx context.Context, args []string) (int, error) {
 	ask, err := parse(args)
 	if err != nil {
 		return exitError, err
+	}
+	if ask.style.Quiet {
+		p.progress = nil
 	}
 	switch ask.command {
 	case showHelp:
@@ -167,6 +176,7 @@ func (p *program) gather(ctx context.Context, ask *request) (seen *recording.Rec
 		return seen, nil, err
 	}
 	ask.project.Env, ask.project.Stdin = p.env, p.stdin
+	p.progress.at("reading the files")
 	stack, err := compose.Load(ctx, ask.project)
 	if err == nil {
 		err = cmp.Or(ctx.Err(), unknownRules(stack.Ignores))
@@ -174,7 +184,7 @@ func (p *program) gather(ctx context.Context, ask *request) (seen *recording.Rec
 	if err != nil {
 		return nil, nil, err
 	}
-	snap, live, err := observe(ctx, ask, p.env, stack)
+	snap, live, err := p.observe(ctx, ask, stack)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -247,6 +257,7 @@ func (p *program) print(page func(io.Writer) error) error {
 
 // flush writes to stdout what is complete.
 func (p *program) flush(text []byte) error {
+	p.progress.end()
 	if _, err := p.stdout.Write(text); err != nil {
 		return wrong("write the report to a file: -o FILE", "cannot write to standard output: %w", err)
 	}

@@ -82,7 +82,7 @@ func manual() string {
 		}
 	}
 	b.WriteString(".SH SEE ALSO\n.BR docker (1),\n.BR nginx (8)\n")
-	return strings.ReplaceAll(b.String(), "\n\n", "\n")
+	return b.String()
 }
 
 // roff is text as roff shows it: no character of it has a meaning of its own.

@@ -33,10 +33,11 @@ type daemon struct {
 	where   endpoint
 	client  *client.Client
 	wire    *wire
-	base    url.URL     // of requests for which the client has no call
-	local   atomic.Bool // a container was seen to be on this machine
-	helpers *helpers    // nil: none are wanted
-	since   time.Time   // for what was logged; zero: always
+	base    url.URL      // of requests for which the client has no call
+	local   atomic.Bool  // a container was seen to be on this machine
+	helpers *helpers     // nil: none are wanted
+	since   time.Time    // for what was logged; zero: always
+	waiting func(string) // is told what is waited for; nil: nobody is
 
 	learned map[string]int // how much was seen of a container's configuration, by service
 }
