@@ -42,14 +42,7 @@ type mender struct {
 
 // fix shows what to change as a diff, or changes it.
 func (p *program) fix(ctx context.Context, ask *request) (int, error) {
-	seen, _, err := p.gather(ctx, ask)
-	if err != nil {
-		return exitError, err
-	}
-	r, err := judge(seen, ask)
-	if err == nil {
-		err = nothingJudged(r)
-	}
+	seen, _, r, err := p.examine(ctx, ask)
 	if err != nil {
 		return exitError, err
 	}

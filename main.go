@@ -125,15 +125,8 @@ func (p *program) probe(ctx context.Context) error {
 
 // diagnose reads the project, asks the daemon, judges, and writes the report.
 func (p *program) diagnose(ctx context.Context, ask *request) (int, error) {
-	seen, text, err := p.gather(ctx, ask)
+	seen, text, r, err := p.examine(ctx, ask)
 	if err != nil {
-		return exitError, err
-	}
-	r, err := judge(seen, ask)
-	if err != nil {
-		return exitError, err
-	}
-	if err := nothingJudged(r); err != nil {
 		return exitError, err
 	}
 	ask.style.Prefix = p.inWorkspace(seen)
@@ -141,6 +134,18 @@ func (p *program) diagnose(ctx context.Context, ask *request) (int, error) {
 		return exitError, err
 	}
 	return exitCode(r.Findings, ask.failOn), nil
+}
+
+// examine gathers what there is to know of the project, and judges it.
+func (p *program) examine(ctx context.Context, ask *request) (seen *recording.Record, text []byte, r *inspect.Report, err error) {
+	seen, text, err = p.gather(ctx, ask)
+	if err == nil {
+		r, err = judge(seen, ask)
+	}
+	if err == nil {
+		err = nothingJudged(r)
+	}
+	return seen, text, r, err
 }
 
 // judge judges what was gathered. A record may have been changed by hand, in ways that no project can be.

@@ -131,11 +131,16 @@ func (p *program) write(r *inspect.Report, ask *request, record []byte) error {
 
 // render prints the report in memory.
 func (p *program) render(r *inspect.Report, o output, ask *request) ([]byte, error) {
+	var b bytes.Buffer
+	err := o.format.Write(&b, r, p.styleOf(o, ask))
+	return b.Bytes(), err
+}
+
+// styleOf is how an output looks.
+func (p *program) styleOf(o output, ask *request) report.Options {
 	opts := ask.style
 	opts.Color = ask.color == "always" || ask.color == "auto" && o.file == "" && p.wantsColor()
-	var b bytes.Buffer
-	err := o.format.Write(&b, r, opts)
-	return b.Bytes(), err
+	return opts
 }
 
 // wantsColor decides --color auto: the variables that users set for all programs, then whether a

@@ -64,7 +64,7 @@ func loadModel(ctx context.Context, opts Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{Directory: found.projectDirectory(), Sources: Sources{}, Separator: "-", process: map[string]bool{}, seen: map[string]*Seen{}}
+	s := &Stack{Directory: found.projectDirectory(), Sources: Sources{}, Separator: "-", read: found.contents, process: map[string]bool{}, seen: map[string]*Seen{}}
 	for _, entry := range opts.Env {
 		name, _, _ := strings.Cut(entry, "=")
 		s.process[name] = true
