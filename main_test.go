@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -266,7 +267,7 @@ func TestParse(t *testing.T) {
 		"ignore":    slices.Equal(r.ignore, []inspect.Ignore{{Kind: inspect.ByFlag, Rule: "*", Subject: "api"}}),
 		"outputs":   len(r.outputs) == 2 && r.outputs[0].file == "out,1.json" && r.outputs[1].file == "",
 		"fail-on":   r.failOn == never,
-		"style":     r.style == report.Options{Verbose: true, Show: inspect.Warning, Version: version},
+		"style":     reflect.DeepEqual(r.style, report.Options{Verbose: true, Show: inspect.Warning, Version: version}),
 		"color":     r.color == "always",
 	} {
 		if !ok {

@@ -132,14 +132,17 @@ func (p *program) write(r *inspect.Report, ask *request, record []byte) error {
 // render prints the report in memory.
 func (p *program) render(r *inspect.Report, o output, ask *request) ([]byte, error) {
 	var b bytes.Buffer
-	err := o.format.Write(&b, r, p.styleOf(o, ask))
+	err := o.format.Write(&b, r, p.styleOf(r, o, ask))
 	return b.Bytes(), err
 }
 
-// styleOf is how an output looks.
-func (p *program) styleOf(o output, ask *request) report.Options {
+// styleOf is how a report looks in an output.
+func (p *program) styleOf(r *inspect.Report, o output, ask *request) report.Options {
 	opts := ask.style
 	opts.Color = ask.color == "always" || ask.color == "auto" && o.file == "" && p.wantsColor()
+	if opts.Color && o.file == "" && isTerminal(p.stdout) && p.takesLinks() {
+		opts.Link = p.linker(r.Project.Directory)
+	}
 	return opts
 }
 

@@ -106,7 +106,7 @@ func (w *watcher) next(ctx context.Context, byEvent bool) error {
 
 func (w *watcher) printChanges(c report.Changes) error {
 	var b bytes.Buffer
-	if err := report.WriteChanges(&b, c, w.styleOf(w.ask.outputs[0], w.ask)); err != nil {
+	if err := report.WriteChanges(&b, c, w.styleOf(c.Now, w.ask.outputs[0], w.ask)); err != nil {
 		return err
 	}
 	return w.flush(b.Bytes())

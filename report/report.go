@@ -5,6 +5,7 @@ package report
 import (
 	"io"
 
+	"why502/compose/proxy"
 	"why502/inspect"
 )
 
@@ -17,6 +18,9 @@ type Options struct {
 	Show    inspect.Severity // the least severity that is printed; 0: all are
 	Version string           // of the program
 	Prefix  string           // github, sarif, markdown, junit: where the project is in the workspace
+
+	// Link gives the URL of a place, for terminals that take links; empty: it has none. Nil: none has. Of text.
+	Link func(proxy.Place) string
 }
 
 // Format is one way to print a report.
