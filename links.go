@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"why502/compose/proxy"
 )
 
 // The terminals that are known to take links (OSC 8), by what they set in the environment. Others may show garbage.
@@ -39,7 +37,7 @@ func (p *program) takesLinks() bool {
 // linker gives the links of places in a directory: URLs of the files that are there. The line is the fragment, as
 // terminals and editors have it, but where the desktop that opens the URL would refuse one. The host keeps those who
 // are logged in elsewhere from opening a file of their own.
-func (p *program) linker(directory string) func(proxy.Place) string {
+func (p *program) linker(directory string) func(file string, line int) string {
 	root, err := filepath.Abs(directory)
 	if err != nil {
 		return nil
@@ -50,8 +48,8 @@ func (p *program) linker(directory string) func(proxy.Place) string {
 	}
 	lines := p.variable("VTE_VERSION") == ""
 	there := map[string]bool{}
-	return func(at proxy.Place) string {
-		name := filepath.FromSlash(at.File)
+	return func(file string, line int) string {
+		name := filepath.FromSlash(file)
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(root, name)
 		}
@@ -66,8 +64,8 @@ func (p *program) linker(directory string) func(proxy.Place) string {
 		if !strings.HasPrefix(to.Path, "/") { // of Windows
 			to.Path = "/" + to.Path
 		}
-		if lines && at.Line > 0 {
-			to.Fragment = strconv.Itoa(at.Line)
+		if lines && line > 0 {
+			to.Fragment = strconv.Itoa(line)
 		}
 		return to.String()
 	}

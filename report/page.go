@@ -113,7 +113,7 @@ func (p *page) link(at proxy.Place) string {
 	if p.Link == nil || at.File == "" {
 		return ""
 	}
-	to := p.Link(at)
+	to := p.Link(at.File, at.Line)
 	if len(to) > maxLink || strings.ContainsFunc(to, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return ""
 	}

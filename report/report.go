@@ -5,7 +5,6 @@ package report
 import (
 	"io"
 
-	"why502/compose/proxy"
 	"why502/inspect"
 )
 
@@ -19,8 +18,9 @@ type Options struct {
 	Version string           // of the program
 	Prefix  string           // github, sarif, markdown, junit: where the project is in the workspace
 
-	// Link gives the URL of a place, for terminals that take links; empty: it has none. Nil: none has. Of text.
-	Link func(proxy.Place) string
+	// Link gives the URL of a file and its line (0: none), for terminals that take links; empty: it has none. Nil:
+	// none has. Of text.
+	Link func(file string, line int) string
 }
 
 // Format is one way to print a report.

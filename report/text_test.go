@@ -327,7 +327,7 @@ var osc8 = regexp.MustCompile("\x1b]8;;([^\x1b]*)\x1b\\\\([^\x1b]+)\x1b]8;;\x1b\
 
 // Links add nothing but links: the page is as wide as without.
 func TestTextLinks(t *testing.T) {
-	link := func(at proxy.Place) string { return fmt.Sprintf("file://host/srv/%s#%d", at.File, at.Line) }
+	link := func(file string, line int) string { return fmt.Sprintf("file://host/srv/%s#%d", file, line) }
 	got := printText(t, shop(), Options{Link: link})
 	same(t, osc8.ReplaceAllString(got, "$2"), shopText)
 	on := map[string]string{}
@@ -356,11 +356,11 @@ func TestTextLinksAreClean(t *testing.T) {
 	r.Findings = r.Findings[:1]
 	r.Findings[0].Place.File = "a\x1b]8;;http://evil\x1b\\b.conf"
 	for _, url := range []string{"", "file:///a b", "file:///\x1b]", "file:///ü", "file:///" + strings.Repeat("a", maxLink)} {
-		if got := printText(t, r, Options{Link: func(proxy.Place) string { return url }}); strings.Contains(got, "\x1b") {
+		if got := printText(t, r, Options{Link: func(string, int) string { return url }}); strings.Contains(got, "\x1b") {
 			t.Errorf("%q is a link: %q", url, got)
 		}
 	}
-	got := printText(t, r, Options{Link: func(proxy.Place) string { return "file:///a" }})
+	got := printText(t, r, Options{Link: func(string, int) string { return "file:///a" }})
 	if rest := osc8.ReplaceAllString(got, ""); strings.Contains(rest, "\x1b") {
 		t.Errorf("escapes of others: %q", got)
 	}
