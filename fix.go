@@ -42,14 +42,7 @@ type mender struct {
 
 // fix shows what to change as a diff, or changes it.
 func (p *program) fix(ctx context.Context, ask *request) (int, error) {
-	seen, _, err := p.gather(ctx, ask)
-	if err != nil {
-		return exitError, err
-	}
-	r, err := judge(seen, ask)
-	if err == nil {
-		err = nothingJudged(r)
-	}
+	seen, _, r, err := p.examine(ctx, ask)
 	if err != nil {
 		return exitError, err
 	}
@@ -424,6 +417,7 @@ func (m *mender) writeOne(ctx context.Context, f *inspect.Finding) (came []*insp
 			err = errors.Join(err, fmt.Errorf("and the edits could not be taken back: %w", back))
 		}
 	}()
+	m.progress.at("reading the files again")
 	stack, err := compose.Load(ctx, m.ask.project)
 	if ctx.Err() != nil {
 		return nil, "", ctx.Err()

@@ -29,7 +29,10 @@ Usage:
                                the project here it is about; without one, or
                                with -, lines are read from standard input
   why502 fix [RULE...]         show what to change as a diff, or change it
+  why502 watch                 diagnose again when files or containers change,
+                               and print what is new and what is gone
   why502 rules                 list all rules
+  why502 completion SHELL      print the completions for bash, zsh or fish
 
 Which project (as for docker compose):
   -f, --file FILE              Compose file; - is standard input (repeatable)
@@ -84,7 +87,7 @@ Other:
   -h, --help                   print this page
 
 Exit status:
-  0  no finding at or above --fail-on
+  0  no finding at or above --fail-on; of watch, that it was interrupted
   1  findings at or above it; of explain, a line that it does not know
   2  the project could not be checked
 
@@ -92,7 +95,7 @@ Examples:
   why502                              in the directory of compose.yaml
   why502 --live off --format json ci  from the files in ci alone, for a program
   why502 --proxy edge -q              one proxy, a line per finding
-  docker compose logs edge | why502 explain
+  docker compose logs edge | why502 explain  what the log says
 `
 
 // command is what the program is asked to do.
@@ -107,8 +110,11 @@ const (
 	listRules
 	showHelp
 	showVersion
-	runProbe   // in a helper container; not for users
-	tellDocker // what plugin this is; not for users
+	watchProject
+	printCompletion
+	runProbe     // in a helper container; not for users
+	completeWord // for the scripts of completion; not for users
+	tellDocker   // what plugin this is; not for users
 )
 
 // never is a threshold that no finding reaches.
@@ -118,6 +124,8 @@ const never = inspect.Error + 1
 // anything.
 type request struct {
 	command command
+	words   []string      // to complete the last of
+	shell   string        // to print completions for
 	rule    *inspect.Rule // to explain
 	line    string        // to explain; empty: those of standard input
 	format  report.MessageFormat
@@ -206,6 +214,9 @@ func (f *flags) set() *pflag.FlagSet {
 
 // parse reads a command line.
 func parse(args []string) (*request, error) {
+	if len(args) > 0 && args[0] == "__complete" { // where flags are words like others
+		return &request{command: completeWord, words: args[1:]}, nil
+	}
 	var f flags
 	set := f.set()
 	if err := set.Parse(args); err != nil {
@@ -222,13 +233,16 @@ func parse(args []string) (*request, error) {
 		return f.parseExplain(set)
 	case "rules":
 		return &request{command: listRules}, alone(set, 1)
+	case "completion":
+		return parseCompletion(set)
 	case "probe":
 		return &request{command: runProbe}, alone(set, 1)
 	case metadata.MetadataSubcommandName:
 		return &request{command: tellDocker}, alone(set, 1)
-	}
-	if set.Arg(0) == "fix" {
+	case "fix":
 		return f.parseFix(set)
+	case "watch":
+		return f.parseWatch(set)
 	}
 	if set.Changed("write") {
 		return nil, wrong("why502 fix --write", "--write is of fix")
@@ -282,6 +296,27 @@ func (f *flags) parseFix(set *pflag.FlagSet) (*request, error) {
 		return nil, err
 	}
 	r.command, r.fixing = fixFiles, what
+	return r, nil
+}
+
+// parseWatch reads the command line of watch: a directory where there is one.
+func (f *flags) parseWatch(set *pflag.FlagSet) (*request, error) {
+	for _, name := range []string{"output", "record", "replay", "fail-on", "request", "header", "dry-run", "write"} {
+		if set.Changed(name) {
+			return nil, wrong("watch prints what changes until it is interrupted", "watch does not go with --%s", name)
+		}
+	}
+	if len(f.formats) > 1 || len(f.formats) == 1 && f.formats[0] != report.Formats()[0].Name {
+		return nil, wrong("leave it out; -q prints a line for each finding that is new or gone", "watch prints text, to standard output, and not %q", strings.Join(f.formats, ", "))
+	}
+	if slices.Contains(f.project.Files, "-") {
+		return nil, wrong("name the Compose file", "watch does not go with -f -: it can be read only once")
+	}
+	r, err := f.diagnosis(set.Args()[1:])
+	if err != nil {
+		return nil, err
+	}
+	r.command = watchProject
 	return r, nil
 }
 
@@ -412,19 +447,26 @@ func (f *flags) diagnosis(args []string) (*request, error) {
 	return r, err
 }
 
-// check refuses values that are none, and flags that contradict each other.
-func (f *flags) check() error {
+// choice is the value of a flag that can have a few only.
+type choice struct {
+	flag, value string
+	of          []string
+}
+
+func (f *flags) choices() []choice {
 	severities := report.Severities()
-	for _, choice := range []struct {
-		flag, value string
-		of          []string
-	}{
+	return []choice{
 		{"live", f.live, []string{"auto", "off", "require"}},
 		{"probe", f.probe, []string{"auto", "off", "require"}},
 		{"color", f.color, []string{"auto", "always", "never"}},
 		{"show", f.show, severities},
 		{"fail-on", f.failOn, append(severities, "never")},
-	} {
+	}
+}
+
+// check refuses values that are none, and flags that contradict each other.
+func (f *flags) check() error {
+	for _, choice := range f.choices() {
 		if !slices.Contains(choice.of, choice.value) {
 			return wrong(suggest(choice.value, choice.of, "--"+choice.flag+" "),
 				"--%s is %q, but can be %s", choice.flag, choice.value, either(choice.of))
@@ -453,7 +495,7 @@ func directory(args []string) (string, error) {
 		return "", nil
 	}
 	if len(args) > 1 || !exists(args[0]) {
-		known := []string{"explain", "rules", "trace"}
+		known := []string{"explain", "rules", "trace", "watch", "completion"}
 		if inspect.Distance(args[0], "fix") < 2 { // many a directory has as short a name
 			known = append(known, "fix")
 		}

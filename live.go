@@ -15,13 +15,15 @@ import (
 // observe asks the daemon, as far as --live and --probe want it asked. Where it does not answer, or knows
 // nothing of the project, the verdict is one from the files; that is an error only where one of them is
 // required.
-func observe(ctx context.Context, ask *request, env []string, stack *compose.Stack) (*inspect.Snapshot, inspect.Live, error) {
+func (p *program) observe(ctx context.Context, ask *request, stack *compose.Stack) (*inspect.Snapshot, inspect.Live, error) {
 	if ask.live == "off" {
 		return nil, inspect.Live{State: inspect.LiveOff}, nil
 	}
 	limited, cancel := context.WithTimeout(ctx, ask.timeout)
 	defer cancel()
-	snap, err := live.Observe(limited, live.Options{Env: env, Means: inspect.Means{Probe: ask.probe != "off"}, Since: ask.since, Meanwhile: ask.meanwhile(stack)}, stack)
+	snap, err := live.Observe(limited, live.Options{
+		Env: p.env, Means: inspect.Means{Probe: ask.probe != "off"}, Since: ask.since, Meanwhile: ask.meanwhile(stack, p.progress), Waiting: p.progress.at,
+	}, stack)
 	if ctx.Err() != nil { // interrupted, which is no answer of the daemon's
 		return nil, inspect.Live{}, ctx.Err()
 	}

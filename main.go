@@ -61,11 +61,15 @@ func collectLess() (ballast []byte) {
 
 // run is the program: streams, arguments and environment in, exit code out.
 func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := program{stdin: stdin, stdout: stdout}
+	p := program{stdin: stdin, stdout: stdout, stderr: stderr}
 	args, env, plugin, err := fromDocker(args, env)
 	code := exitError
 	if p.env, p.plugin = env, plugin; err == nil {
+		p.progress = p.newProgress(stderr)
+		stop := context.AfterFunc(ctx, p.progress.quit)
+		defer stop()
 		code, err = p.run(ctx, args)
+		p.progress.end()
 	}
 	if err != nil {
 		printError(stderr, err)
@@ -80,6 +84,9 @@ type program struct {
 	plugin bool     // the docker command runs it
 	stdin  io.Reader
 	stdout io.Writer
+	stderr io.Writer
+
+	progress *progress
 }
 
 // run does what the command line asks for. Where it fails, nothing has been written.
@@ -87,6 +94,9 @@ func (p *program) run(ctx context.Context, args []string) (int, error) {
 	ask, err := parse(args)
 	if err != nil {
 		return exitError, err
+	}
+	if ask.style.Quiet {
+		p.progress = nil
 	}
 	switch ask.command {
 	case showHelp:
@@ -105,6 +115,12 @@ func (p *program) run(ctx context.Context, args []string) (int, error) {
 		return exitOK, p.print(func(w io.Writer) error { return report.RuleList(w, inspect.Rules()) })
 	case tellDocker:
 		return exitOK, p.print(describePlugin)
+	case watchProject:
+		return p.watch(ctx, ask)
+	case printCompletion:
+		return exitOK, p.print(func(w io.Writer) error { return say(w, completionScripts()[ask.shell]) })
+	case completeWord:
+		return exitOK, p.complete(ctx, ask.words)
 	case runProbe:
 		return exitOK, p.probe(ctx)
 	}
@@ -129,15 +145,8 @@ func (p *program) probe(ctx context.Context) error {
 
 // diagnose reads the project, asks the daemon, judges, and writes the report.
 func (p *program) diagnose(ctx context.Context, ask *request) (int, error) {
-	seen, text, err := p.gather(ctx, ask)
+	seen, text, r, err := p.examine(ctx, ask)
 	if err != nil {
-		return exitError, err
-	}
-	r, err := judge(seen, ask)
-	if err != nil {
-		return exitError, err
-	}
-	if err := nothingJudged(r); err != nil {
 		return exitError, err
 	}
 	ask.style.Prefix = p.inWorkspace(seen)
@@ -145,6 +154,18 @@ func (p *program) diagnose(ctx context.Context, ask *request) (int, error) {
 		return exitError, err
 	}
 	return exitCode(r.Findings, ask.failOn), nil
+}
+
+// examine gathers what there is to know of the project, and judges it.
+func (p *program) examine(ctx context.Context, ask *request) (seen *recording.Record, text []byte, r *inspect.Report, err error) {
+	seen, text, err = p.gather(ctx, ask)
+	if err == nil {
+		r, err = judge(seen, ask)
+	}
+	if err == nil {
+		err = nothingJudged(r)
+	}
+	return seen, text, r, err
 }
 
 // judge judges what was gathered. A record may have been changed by hand, in ways that no project can be.
@@ -180,6 +201,7 @@ func (p *program) gather(ctx context.Context, ask *request) (seen *recording.Rec
 		return seen, nil, err
 	}
 	ask.project.Env, ask.project.Stdin, ask.project.View = p.env, p.stdin, live.View(ctx, p.env, ask.live != "off")
+	p.progress.at("reading the files")
 	stack, err := compose.Load(ctx, ask.project)
 	if err == nil {
 		err = cmp.Or(ctx.Err(), unknownRules(stack.Ignores))
@@ -187,7 +209,7 @@ func (p *program) gather(ctx context.Context, ask *request) (seen *recording.Rec
 	if err != nil {
 		return nil, nil, err
 	}
-	snap, state, err := observe(ctx, ask, p.env, stack)
+	snap, state, err := p.observe(ctx, ask, stack)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -265,6 +287,7 @@ func (p *program) print(page func(io.Writer) error) error {
 
 // flush writes to stdout what is complete.
 func (p *program) flush(text []byte) error {
+	p.progress.end()
 	if _, err := p.stdout.Write(text); err != nil {
 		return wrong("write the report to a file: -o FILE", "cannot write to standard output: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -158,6 +159,15 @@ func TestWrongUse(t *testing.T) {
 		"fix with a format":       {"fix --format json", "fix does not go with --format", "a diff to standard output"},
 		"fix with a record":       {"fix --replay a", "fix does not go with --replay", ""},
 		"fix standard input":      {"fix -f -", "fix does not go with -f -", "name the Compose file"},
+		"watch into a file":       {"watch -o a", "watch does not go with --output", "until it is interrupted"},
+		"watch for programs":      {"watch --format json", `watch prints text, to standard output, and not "json"`, "-q"},
+		"watch a record":          {"watch --replay a", "watch does not go with --replay", ""},
+		"watch standard input":    {"watch -f -", "watch does not go with -f -", "name the Compose file"},
+		"watch two directories":   {"watch . .", "one directory at most", ""},
+		"a slip in watch":         {"wach", `unknown command "wach"`, "did you mean why502 watch?"},
+		"complete nothing":        {"completion", "completion needs the name of a shell: bash, zsh or fish", "source <("},
+		"complete another shell":  {"completion fisch", `there are completions for bash, zsh or fish, not for "fisch"`, "did you mean why502 completion fish?"},
+		"completion with flags":   {"completion bash -q", `completion does not go with "--quiet"`, ""},
 		"write without fix":       {"--write", "--write is of fix", "why502 fix --write"},
 		"rules with arguments":    {"rules a", `rules does not go with "a"`, "why502 ./rules"},
 		"rules with flags":        {"rules --live off", `rules does not go with "--live"`, ""},
@@ -257,7 +267,7 @@ func TestParse(t *testing.T) {
 		"ignore":    slices.Equal(r.ignore, []inspect.Ignore{{Kind: inspect.ByFlag, Rule: "*", Subject: "api"}}),
 		"outputs":   len(r.outputs) == 2 && r.outputs[0].file == "out,1.json" && r.outputs[1].file == "",
 		"fail-on":   r.failOn == never,
-		"style":     r.style == report.Options{Verbose: true, Show: inspect.Warning, Version: version},
+		"style":     reflect.DeepEqual(r.style, report.Options{Verbose: true, Show: inspect.Warning, Version: version}),
 		"color":     r.color == "always",
 	} {
 		if !ok {

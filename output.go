@@ -131,11 +131,19 @@ func (p *program) write(r *inspect.Report, ask *request, record []byte) error {
 
 // render prints the report in memory.
 func (p *program) render(r *inspect.Report, o output, ask *request) ([]byte, error) {
+	var b bytes.Buffer
+	err := o.format.Write(&b, r, p.styleOf(r, o, ask))
+	return b.Bytes(), err
+}
+
+// styleOf is how a report looks in an output.
+func (p *program) styleOf(r *inspect.Report, o output, ask *request) report.Options {
 	opts := ask.style
 	opts.Color = ask.color == "always" || ask.color == "auto" && o.file == "" && p.wantsColor()
-	var b bytes.Buffer
-	err := o.format.Write(&b, r, opts)
-	return b.Bytes(), err
+	if opts.Color && o.file == "" && isTerminal(p.stdout) && p.takesLinks() {
+		opts.Link = p.linker(r.Project.Directory)
+	}
+	return opts
 }
 
 // wantsColor decides --color auto: the variables that users set for all programs, then whether a

@@ -49,7 +49,7 @@ func (p *program) trace(ctx context.Context, ask *request) (int, error) {
 
 // meanwhile is what to do between looking at the containers and reading their logs: to send the request that
 // is followed. Nil: nothing.
-func (ask *request) meanwhile(stack *compose.Stack) func(context.Context, *inspect.Snapshot) {
+func (ask *request) meanwhile(stack *compose.Stack, progress *progress) func(context.Context, *inspect.Snapshot) {
 	t := ask.tracing
 	if t == nil || t.dryRun {
 		return nil
@@ -61,6 +61,7 @@ func (ask *request) meanwhile(stack *compose.Stack) func(context.Context, *inspe
 		}
 		host, why := reach(at.HostIP, snap.Daemon.Endpoint)
 		if t.unsent = why; why == "" {
+			progress.at("sending the request")
 			t.sent = sendOnce(ctx, t.asked, host)
 			if t.sent.Error != "" && stack.Contained() {
 				t.sent.Error += "; why502 is in a container, which reaches the machine's ports with --network host"

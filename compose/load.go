@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/consts"
@@ -45,6 +47,15 @@ func Load(ctx context.Context, opts Options) (*Stack, error) {
 	return s, nil
 }
 
+// ServiceNames are the names of a project's services, those that a profile disables among them, in their order.
+func ServiceNames(ctx context.Context, opts Options) ([]string, error) {
+	s, err := loadModel(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(s.Services)), nil
+}
+
 // loadModel reads the Compose files alone.
 func loadModel(ctx context.Context, opts Options) (*Stack, error) {
 	// compose-go warns ("version is obsolete") through the one global logger, and no option of
@@ -54,7 +65,7 @@ func loadModel(ctx context.Context, opts Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{Directory: found.projectDirectory(), Sources: Sources{}, Separator: "-", process: map[string]bool{}, seen: map[string]*Seen{}}
+	s := &Stack{Directory: found.projectDirectory(), Sources: Sources{}, Separator: "-", read: found.contents, process: map[string]bool{}, seen: map[string]*Seen{}}
 	for _, entry := range opts.Env {
 		name, _, _ := strings.Cut(entry, "=")
 		s.process[name] = true

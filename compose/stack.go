@@ -33,6 +33,7 @@ type Stack struct {
 	places    places                            // of every key and item of the Compose files
 	env       map[string]types.Mapping          // what Compose fills in in them, by file
 	fromFiles map[string]map[string]proxy.Place // variables of env files, by service
+	read      map[string][]byte                 // Compose files and env files: by host path, - for standard input
 	process   map[string]bool                   // names of the variables of the process
 	seen      map[string]*Seen                  // of containers, by service
 	looks     int                               // into layers of containers so far

@@ -78,7 +78,7 @@ func covers(e inspect.Edit, at proxy.Place) bool {
 // at writes the place of a finding without its source line.
 func (p *page) at(f *inspect.Finding) {
 	if f.Place.Known() {
-		p.entry("at", placeText(f.Place))
+		p.entryAt("at", placeText(f.Place), f.Place)
 	}
 }
 
@@ -91,7 +91,7 @@ func (p *page) spot(label string, at proxy.Place, excerpt, text string) {
 	if text != "" {
 		where += " (" + text + ")"
 	}
-	p.entry(label, where)
+	p.entryAt(label, where, at)
 	if trimmed(excerpt) == "" || at.Line == 0 {
 		return
 	}
@@ -156,7 +156,7 @@ func (p *page) paste(label, text string) {
 
 // edit writes one edit as the lines that go and the lines that come.
 func (p *page) edit(label string, e inspect.Edit) {
-	p.entry(label, editPlace(e))
+	p.entryAt(label, editPlace(e), proxy.Place{File: e.File, Line: e.Line})
 	for line := range strings.Lines(e.Old) {
 		p.code(red, "- "+line)
 	}
@@ -198,7 +198,7 @@ func (p *page) related(f *inspect.Finding) {
 			p.entry(label, fmt.Sprintf("and %d more", len(places)-i))
 			return
 		}
-		p.entry(label, relatedText(r))
+		p.entryAt(label, relatedText(r), r.Place)
 		label = ""
 	}
 }

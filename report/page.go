@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"why502/compose/proxy"
 )
 
 const defaultWidth = 80
@@ -60,7 +62,10 @@ func (p *page) line(s style, text string) {
 
 // hang writes text wrapped to the page: first, in a style, stands before its first line, and the
 // others are indented by as much as first is wide.
-func (p *page) hang(s style, first, text string) {
+func (p *page) hang(s style, first, text string) { p.hangAt(s, first, text, proxy.Place{}) }
+
+// hangAt is hang of a text that begins with a place, or ends with it in parentheses.
+func (p *page) hangAt(s style, first, text string, at proxy.Place) {
 	indent := utf8.RuneCountInString(Clean(first))
 	for i, l := range wrapLine(Clean(text), p.Width-indent) {
 		if i == 0 {
@@ -68,12 +73,58 @@ func (p *page) hang(s style, first, text string) {
 		} else {
 			p.put(plain, strings.Repeat(" ", indent))
 		}
-		p.line(plain, l)
+		p.placed(at, l)
+		p.end()
 	}
+}
+
+// placed writes text in which a place is a link, where there are any. A place that was wrapped or cut is none.
+func (p *page) placed(at proxy.Place, text string) {
+	place := Clean(placeText(at))
+	to := p.link(at)
+	before, after, found := around(text, place)
+	if !found || to == "" {
+		p.put(plain, text)
+		return
+	}
+	p.put(plain, before)
+	p.w.WriteString("\x1b]8;;" + to + "\x1b\\")
+	p.put(plain, place)
+	p.w.WriteString("\x1b]8;;\x1b\\")
+	p.put(plain, after)
+}
+
+// around is what stands around a place in a text that begins with it, or ends with it in parentheses.
+func around(text, place string) (before, after string, found bool) {
+	if after, found = strings.CutPrefix(text, place); found {
+		return "", after, true
+	}
+	if before, found = strings.CutSuffix(text, "("+place+")"); found {
+		return before + "(", ")", true
+	}
+	return text, "", false
+}
+
+// maxLink is the longest URL that terminals take, in bytes.
+const maxLink = 2083
+
+// link is the URL of a place; empty: it has none that is fit for a terminal.
+func (p *page) link(at proxy.Place) string {
+	if p.Link == nil || at.File == "" {
+		return ""
+	}
+	to := p.Link(at.File, at.Line)
+	if len(to) > maxLink || strings.ContainsFunc(to, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return ""
+	}
+	return to
 }
 
 // entry writes one detail of a finding: its label in the gutter, then text.
 func (p *page) entry(label, text string) { p.hang(dim, labelled(label), text) }
+
+// entryAt writes a detail whose text begins with a place.
+func (p *page) entryAt(label, text string, at proxy.Place) { p.hangAt(dim, labelled(label), text, at) }
 
 // code writes a line that belongs to the entry above it, as it is.
 func (p *page) code(s style, text string) {

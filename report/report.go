@@ -17,6 +17,10 @@ type Options struct {
 	Show    inspect.Severity // the least severity that is printed; 0: all are
 	Version string           // of the program
 	Prefix  string           // github, sarif, markdown, junit: where the project is in the workspace
+
+	// Link gives the URL of a file and its line (0: none), for terminals that take links; empty: it has none. Nil:
+	// none has. Of text.
+	Link func(file string, line int) string
 }
 
 // Format is one way to print a report.

@@ -47,7 +47,7 @@ func writeText(w io.Writer, r *inspect.Report, opts Options) error {
 
 // quiet writes a finding on one line, as compilers do.
 func (p *page) quiet(f *inspect.Finding) {
-	p.put(plain, whereOf(f)+": ")
+	p.placed(f.Place, whereOf(f)+": ")
 	p.put(severityStyle(f.Severity), severityName(f.Severity)+":")
 	p.put(plain, " "+strings.Join(strings.Fields(f.Message), " ")+" ")
 	p.line(dim, "["+f.Rule.ID+"]")

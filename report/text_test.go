@@ -322,6 +322,50 @@ func TestTextColor(t *testing.T) {
 	same(t, regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(got, ""), shopText)
 }
 
+// osc8 is a link as terminals take it: its URL, and what it is on.
+var osc8 = regexp.MustCompile("\x1b]8;;([^\x1b]*)\x1b\\\\([^\x1b]+)\x1b]8;;\x1b\\\\")
+
+// Links add nothing but links: the page is as wide as without.
+func TestTextLinks(t *testing.T) {
+	link := func(file string, line int) string { return fmt.Sprintf("file://host/srv/%s#%d", file, line) }
+	got := printText(t, shop(), Options{Link: link})
+	same(t, osc8.ReplaceAllString(got, "$2"), shopText)
+	on := map[string]string{}
+	for _, m := range osc8.FindAllStringSubmatch(got, -1) {
+		on[m[2]] = m[1]
+	}
+	for place, url := range map[string]string{
+		"nginx.conf:14:20":  "file://host/srv/nginx.conf#14",
+		"compose.yaml:9":    "file://host/srv/compose.yaml#9", // of an edit
+		"compose.yaml:9:14": "file://host/srv/compose.yaml#9", // of what is related
+		"compose.yaml:21:5": "file://host/srv/compose.yaml#21",
+		"nginx.conf:10:20":  "file://host/srv/nginx.conf#10", // of a note
+	} {
+		if on[place] != url {
+			t.Errorf("%s leads to %q, want %q", place, on[place], url)
+		}
+	}
+	if quiet := printText(t, shop(), Options{Link: link, Quiet: true}); osc8.ReplaceAllString(quiet, "$2") != printText(t, shop(), Options{Quiet: true}) || !osc8.MatchString(quiet) {
+		t.Errorf("-q: %q", quiet)
+	}
+}
+
+// A name of a file is no way to a terminal, and what is no URL is no link.
+func TestTextLinksAreClean(t *testing.T) {
+	r := shop()
+	r.Findings = r.Findings[:1]
+	r.Findings[0].Place.File = "a\x1b]8;;http://evil\x1b\\b.conf"
+	for _, url := range []string{"", "file:///a b", "file:///\x1b]", "file:///ü", "file:///" + strings.Repeat("a", maxLink)} {
+		if got := printText(t, r, Options{Link: func(string, int) string { return url }}); strings.Contains(got, "\x1b") {
+			t.Errorf("%q is a link: %q", url, got)
+		}
+	}
+	got := printText(t, r, Options{Link: func(string, int) string { return "file:///a" }})
+	if rest := osc8.ReplaceAllString(got, ""); strings.Contains(rest, "\x1b") {
+		t.Errorf("escapes of others: %q", got)
+	}
+}
+
 func TestAffected(t *testing.T) {
 	r := clean()
 	f := loopback(r.Routes[0].ID)

@@ -97,7 +97,7 @@ func (p *page) detail(label string, s style, text string, at proxy.Place) {
 	if at.Known() {
 		text += " (" + placeText(at) + ")"
 	}
-	p.hang(s, pad("  "+label, detailWidth), text)
+	p.hangAt(s, pad("  "+label, detailWidth), text, at)
 }
 
 // sent writes what came back of the request.

@@ -38,6 +38,7 @@ type daemon struct {
 	helpers *helpers                         // nil: none are wanted
 	here    func(host string) (string, bool) // where a file of the daemon's machine lies, where that is this one
 	since   time.Time                        // for what was logged; zero: always
+	waiting func(string)                     // is told what is waited for; nil: nobody is
 
 	learned map[string]int // how much was seen of a container's configuration, by service
 }

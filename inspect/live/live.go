@@ -44,6 +44,9 @@ type Options struct {
 	// Nil: there is nothing to do then.
 	Meanwhile func(context.Context, *inspect.Snapshot)
 
+	// Waiting is told, in a few words, what is being waited for; by several goroutines. Nil: nobody wants to know.
+	Waiting func(string)
+
 	// Since is from when on logs are about the present, as docker logs --since takes it; empty: always.
 	Since string
 }
@@ -58,6 +61,11 @@ func Observe(ctx context.Context, opts Options, stack *compose.Stack) (*inspect.
 	if err != nil {
 		return nil, err
 	}
+	waiting := opts.Waiting
+	if waiting == nil {
+		waiting = func(string) {}
+	}
+	waiting(askingDaemon)
 	d, err := connect(ctx, where, env.get("DOCKER_API_VERSION"))
 	if err != nil {
 		return nil, err
@@ -65,6 +73,7 @@ func Observe(ctx context.Context, opts Options, stack *compose.Stack) (*inspect.
 	defer d.close()
 	d.here = stack.Here
 	d.local.Store(stack.Contained())
+	d.waiting = waiting
 	if opts.Means.Probe {
 		d.helpers = newHelpers(opts.Executable)
 	}
@@ -98,6 +107,7 @@ func (d *daemon) observe(ctx context.Context, ask asker, stack *compose.Stack) (
 	introduced := d.introduction(ctx)
 	meet := func() { snap.Daemon = introduced(); snap.Daemon.Local = d.local.Load() }
 	for round := 0; round < rounds && len(questions) > 0; round++ {
+		d.waitFor(askingDaemon)
 		if err := d.fill(ctx, snap, stack, questions); err != nil {
 			return nil, err
 		}
@@ -111,6 +121,16 @@ func (d *daemon) observe(ctx context.Context, ask asker, stack *compose.Stack) (
 	meet()
 	snap.Probe = d.helpers.end()
 	return snap, nil
+}
+
+// What is waited for most of the time.
+const askingDaemon = "asking the Docker daemon"
+
+// waitFor says what is waited for.
+func (d *daemon) waitFor(what string) {
+	if d.waiting != nil {
+		d.waiting(what)
+	}
 }
 
 // introduction begins to ask the daemon what it is, and gives a function that waits for the answer.

@@ -1,11 +1,13 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -114,6 +116,7 @@ func (d *daemon) visitBy(ctx context.Context, beside container.InspectResponse, 
 	for i, a := range questions {
 		asked[i] = a.Question
 	}
+	d.waitFor("probing from " + cmp.Or(beside.Config.Labels[labelService], strings.TrimPrefix(beside.Name, "/")))
 	found, err := d.help(ctx, beside, asked)
 	for i, a := range questions {
 		if a.err = err; err == nil {
