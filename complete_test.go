@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What is offered for the last word of a command line, in a project with the services api, edge and off.
@@ -116,7 +118,9 @@ func atHand(t *testing.T, shell string) (dir string) {
 // shellIn runs a shell, in a project that is at hand.
 func shellIn(t *testing.T, dir, stdin string, command ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // a shell that is not told to end waits for ever
+	defer cancel()
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir, cmd.Stdin = dir, strings.NewReader(stdin)
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"), "HOME="+dir, "ZDOTDIR="+dir, "TERM=dumb", "DOCKER_HOST=unix:///nowhere/docker.sock")
 	out, err := cmd.CombinedOutput()

@@ -72,9 +72,11 @@ func (g *progress) draw() {
 	io.WriteString(g.to, g.shown)
 }
 
-// wipe takes back what is shown. It overwrites it, which any terminal understands.
+// wipe takes back what is shown. It overwrites it, which any terminal understands, and the ^C that the terminal may have
+// put behind it.
 func (g *progress) wipe() {
-	if n := utf8.RuneCountInString(g.shown); n > 0 {
+	if g.shown != "" {
+		n := utf8.RuneCountInString(g.shown + "^C")
 		io.WriteString(g.to, "\r"+strings.Repeat(" ", n)+"\r")
 	}
 	g.shown = ""

@@ -1,5 +1,6 @@
 #compdef why502
 # Completions of why502 for zsh. For this shell: source <(why502 completion zsh)
+# That needs compinit, as for all completions: autoload -Uz compinit && compinit
 # For all: why502 completion zsh > "${fpath[1]}/_why502"
 
 _why502() {
