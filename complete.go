@@ -26,6 +26,9 @@ var (
 	fishScript string
 )
 
+// completeCommand is what the scripts, and the docker command for its plugins, ask by: the words typed so far follow.
+const completeCommand = "__complete"
+
 // completionScripts are the scripts, by shell.
 func completionScripts() map[string]string {
 	return map[string]string{"bash": bashScript, "zsh": zshScript, "fish": fishScript}

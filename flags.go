@@ -214,7 +214,7 @@ func (f *flags) set() *pflag.FlagSet {
 
 // parse reads a command line.
 func parse(args []string) (*request, error) {
-	if len(args) > 0 && args[0] == "__complete" { // where flags are words like others
+	if len(args) > 0 && args[0] == completeCommand { // where flags are words like others
 		return &request{command: completeWord, words: args[1:]}, nil
 	}
 	var f flags

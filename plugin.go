@@ -30,6 +30,8 @@ func fromDocker(args, env []string) (own, environ []string, plugin bool, err err
 	switch rest := set.Args(); {
 	case len(rest) > 0 && rest[0] == pluginName:
 		own = rest[1:]
+	case len(rest) > 1 && rest[0] == completeCommand && rest[1] == pluginName:
+		own = append([]string{completeCommand}, rest[2:]...)
 	case slices.Equal(rest, []string{"help", pluginName}):
 		own = []string{"--help"}
 	default:

@@ -55,6 +55,7 @@ func TestPlugin(t *testing.T) {
 		{[]string{"help", "why502"}, exitOK, "docker why502 trace URL"},
 		{[]string{"why502", "--live", "off", "-q", breaking(t)}, exitFound, "upstream-host-unknown"},
 		{[]string{"why502", "--live", "off", "-q", working(t)}, exitOK, ""},
+		{[]string{"__complete", "why502", "--probe", ""}, exitOK, "require"},
 		{[]string{"why502", "--nonsense"}, exitError, "unknown flag --nonsense"},
 		{[]string{"--host", "unix:///why502/nowhere.sock", "why502", "--live", "require", working(t)}, exitError, "/why502/nowhere.sock"},
 	} {
@@ -78,6 +79,7 @@ func TestFromDocker(t *testing.T) {
 		{"why502 -q", nil, "why502 -q", false, nil},
 		{"why502 -q", []string{called}, "-q", true, nil},
 		{"help why502", []string{called}, "--help", true, nil},
+		{"__complete why502 --probe a", []string{called}, "__complete --probe a", true, nil},
 		{"-q shop", []string{called}, "-q shop", false, nil}, // of a program that another plugin has started
 		{"--context far why502", []string{called, "DOCKER_HOST=tcp://near"}, "", true, []string{called, "DOCKER_CONTEXT=far"}},
 		{"--config /etc/docker -c far why502 -f a", []string{called, "DOCKER_CONFIG=/root"}, "-f a", true, []string{called, "DOCKER_CONFIG=/etc/docker", "DOCKER_CONTEXT=far"}},
