@@ -41,6 +41,7 @@ type finder struct {
 	total     int               // bytes of that
 	view      View              // of the machine's files; empty where the project is the container's own
 	anchor    anchor            // the project's directory, in the container and on the machine
+	unmounted bool              // nothing of the machine is where the project is looked for
 }
 
 // find finds a project.
@@ -182,11 +183,16 @@ func (f *finder) searchUpward() error {
 			}
 			return nil
 		}
-		if dir == filepath.Dir(dir) {
-			return &Error{
-				What: fmt.Sprintf("no Compose file in %s or a directory above it (%s)", strings.TrimPrefix(start, contained), strings.Join(cli.DefaultFileNames, ", ")),
-				Fix:  "name the project's directory, or its file with -f FILE",
-			}
+		if dir != filepath.Dir(dir) {
+			continue
+		}
+		fix := "name the project's directory, or its file with -f FILE"
+		if f.unmounted {
+			fix = `mount the project into the container: -v "$PWD:/work:ro"`
+		}
+		return &Error{
+			What: fmt.Sprintf("no Compose file in %s or a directory above it (%s)", strings.TrimPrefix(start, contained), strings.Join(cli.DefaultFileNames, ", ")),
+			Fix:  fix,
 		}
 	}
 }

@@ -123,6 +123,7 @@ func (f *finder) enter(view View, given []string) {
 		f.view, f.base = view, contained+f.base
 		f.anchor = anchor{here: f.base, host: host}
 	}
+	f.unmounted = view.Inside && !ok
 }
 
 // moor takes the project's directory for anchor, as soon as that is known.

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -130,5 +131,14 @@ func TestLoadInContainerFromInput(t *testing.T) {
 	}
 	if p := s.Proxies[0]; len(p.Missing) > 0 || len(p.Config.Unread) == 0 {
 		t.Errorf("missing are %v, and not read are %v", p.Missing, p.Config.Unread)
+	}
+}
+
+// TestNothingMounted says what to do in a container that has no project.
+func TestNothingMounted(t *testing.T) {
+	_, err := Load(t.Context(), Options{Directory: t.TempDir(), View: View{Inside: true}})
+	var e *Error
+	if !errors.As(err, &e) || !strings.Contains(e.Fix, "mount the project") {
+		t.Errorf("%v", err)
 	}
 }
