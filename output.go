@@ -140,7 +140,8 @@ func (p *program) render(r *inspect.Report, o output, ask *request) ([]byte, err
 func (p *program) styleOf(r *inspect.Report, o output, ask *request) report.Options {
 	opts := ask.style
 	opts.Color = ask.color == "always" || ask.color == "auto" && o.file == "" && p.wantsColor()
-	if opts.Color && o.file == "" && isTerminal(p.stdout) && p.takesLinks() {
+	here := ask.replay == "" // else its files are elsewhere
+	if opts.Color && o.file == "" && here && isTerminal(p.stdout) && p.takesLinks() {
 		opts.Link = p.linker(r.Project.Directory)
 	}
 	return opts

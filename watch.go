@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,7 +41,7 @@ type watcher struct {
 	files    map[string]glimpse // of what is watched
 	events   chan struct{}      // has one where the daemon told something since the last look
 	lost     chan error         // has one where the daemon tells nothing any more
-	followed string             // name of the project whose events are told; empty: none
+	followed []string           // names of the project and of the networks whose events are told
 	stop     func()             // ends that
 }
 
@@ -112,14 +113,18 @@ func (w *watcher) printChanges(c report.Changes) error {
 	return w.flush(b.Bytes())
 }
 
-// follow has the daemon tell what happens to the project. Its name may have changed.
+// follow has the daemon tell what happens to the project. Its name and its networks may have changed.
 func (w *watcher) follow(ctx context.Context, seen *recording.Record) {
-	if w.ask.live == "off" || seen.Stack.Name == w.followed {
+	about := []string{seen.Stack.Name}
+	for _, name := range slices.Sorted(maps.Keys(seen.Stack.Networks)) {
+		about = append(about, seen.Stack.Networks[name].Full)
+	}
+	if w.ask.live == "off" || slices.Equal(about, w.followed) {
 		return
 	}
 	w.stop()
 	ctx, w.stop = context.WithCancel(ctx)
-	w.followed = seen.Stack.Name
+	w.followed = about
 	since := time.Time{}
 	if seen.Snapshot != nil {
 		since = seen.Snapshot.Time

@@ -147,7 +147,10 @@ func (b *builder) dockerfile(name string) string {
 		return host
 	}
 	lower := filepath.Join(dir, "dockerfile")
-	here, _ := b.stack.Here(dir)
+	here, ok := b.stack.Here(dir)
+	if !ok {
+		return host
+	}
 	_, missing := os.Lstat(filepath.Join(here, base))
 	if _, err := os.Lstat(filepath.Join(here, filepath.Base(lower))); err == nil && errors.Is(missing, fs.ErrNotExist) {
 		return lower

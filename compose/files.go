@@ -64,9 +64,10 @@ func (c *container) origin(f *nginx.File, l *layer) proxy.Origin {
 	case f.Source == "":
 		return proxy.OfImage
 	case l.mount != nil:
-		dir, _ := c.here(filepath.Dir(l.mount.Source))
-		info, err := os.Lstat(filepath.Join(dir, filepath.Base(l.mount.Source)))
-		f.Linked = err == nil && info.Mode().Type() == fs.ModeSymlink
+		if dir, ok := c.here(filepath.Dir(l.mount.Source)); ok {
+			info, err := os.Lstat(filepath.Join(dir, filepath.Base(l.mount.Source)))
+			f.Linked = err == nil && info.Mode().Type() == fs.ModeSymlink
+		}
 		return proxy.Mounted
 	case i >= c.built:
 		return proxy.Made

@@ -70,8 +70,8 @@ func (f *finder) begin(opts Options) (err error) {
 		return err
 	}
 	f.enter(opts.View, opts.Files)
-	if opts.Directory != "" || f.env["PWD"] == "" || f.view.Inside {
-		f.env["PWD"] = f.anchor.outside(f.base)
+	if opts.Directory != "" || f.env["PWD"] == "" || f.view.Alone {
+		f.env["PWD"] = f.forCaller(f.base)
 	}
 	if opts.ProjectDirectory != "" {
 		f.directory = f.abs(opts.ProjectDirectory)

@@ -201,7 +201,7 @@ func projectName(given string, found *finder, parsed [][]*yaml.Node) (string, er
 		}
 	}
 	if name == "" {
-		name = filepath.Base(found.anchor.outside(found.projectDirectory()))
+		name = filepath.Base(found.forCaller(found.projectDirectory()))
 	} else {
 		name = filler(found.env.Resolve)(name)
 	}

@@ -17,6 +17,7 @@ import (
 // mounts. The zero value: where they are.
 type View struct {
 	Inside    bool   // of a container; else there is nothing to say
+	Alone     bool   // nothing but this program is in it: who calls Compose does so on the machine, not in here
 	Container string // its id, as the daemon confirmed it; empty: the mounts are those that the kernel shows
 	Mounts    []Shared
 }
@@ -134,6 +135,15 @@ func (f *finder) moor() {
 	}
 }
 
+// forCaller is the path of a directory in the container as whoever calls Compose has it: on the machine, or, where others
+// work in the container too, in here.
+func (f *finder) forCaller(dir string) string {
+	if f.view.Inside && !f.view.Alone {
+		return cmp.Or(strings.TrimPrefix(dir, contained), "/")
+	}
+	return f.anchor.outside(dir)
+}
+
 // place is where a file lies for this process: an absolute path in the files is one of the machine.
 func (f *finder) place(name string) string {
 	if here, ok := f.view.here(name); ok && !strings.HasPrefix(name, contained) {
@@ -150,7 +160,7 @@ func (f *finder) isBeyond(name string) bool {
 
 // outside is the path on the machine of what is written in the project.
 func (a anchor) outside(name string) string {
-	if _, below := cutDir(name, contained); a.host == "" || !below && !strings.HasPrefix(name, "/proc/") {
+	if _, below := cutDir(name, contained); a.host == "" || !below && (!strings.HasPrefix(name, "/proc/") || exists(name)) {
 		return name
 	}
 	rel, err := filepath.Rel(a.here, name)

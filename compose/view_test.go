@@ -25,7 +25,7 @@ func TestView(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	view := View{Inside: true, Mounts: []Shared{
+	view := View{Inside: true, Alone: true, Mounts: []Shared{
 		{"/home/u/app", app}, {"/srv/shared", shared}, {"/var/certs", filepath.Join(app, "certs")},
 	}}
 	for host, want := range map[string]string{
@@ -97,7 +97,7 @@ configs: {main: {file: main.conf}}
 			t.Fatal(err)
 		}
 	}
-	s, err := Load(t.Context(), Options{Directory: dir, View: View{Inside: true, Mounts: []Shared{{"/home/u/app", dir}}}})
+	s, err := Load(t.Context(), Options{Directory: dir, View: View{Inside: true, Alone: true, Mounts: []Shared{{"/home/u/app", dir}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

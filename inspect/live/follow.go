@@ -79,7 +79,9 @@ func (f *following) listen(ctx context.Context, env environment, since time.Time
 	if !since.IsZero() {
 		list.Since = strconv.FormatInt(since.Unix(), 10)
 	}
+	unheard := time.AfterFunc(hearing, cancel) // Events waits for the head of the answer
 	told, failed := d.client.Events(ctx, list)
+	unheard.Stop()
 	ids, err := d.project(soon, f.stack, f.stack.Name)
 	if err != nil {
 		return false, explain(where.host, err)

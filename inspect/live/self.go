@@ -33,6 +33,7 @@ func View(ctx context.Context, env []string, ask bool) compose.View {
 	}
 	if ask {
 		if view, ok := own.known(ctx, env); ok {
+			view.Alone = own.main
 			return view
 		}
 	}
@@ -47,14 +48,21 @@ func lookAround() self {
 	mountinfo, _ := readSome("/proc/self/mountinfo")
 	cgroup, _ := readSome("/proc/self/cgroup")
 	command, _ := readSome("/proc/1/cmdline")
+	words, _ := readSome("/proc/self/cmdline")
 	host, _ := os.Hostname()
 	mounts := mountPoints(mountinfo)
 	return self{
 		ids:     ownIDs(mounts, string(cgroup), host),
 		mounts:  mounts,
 		command: string(command),
-		main:    os.Getpid() == 1 || os.Getppid() == 1,
+		main:    os.Getpid() == 1 || os.Getppid() == 1 && startsOnly(command, words),
 	}
+}
+
+// startsOnly says whether the main process of a container is an init that was told to start just one program; a shell
+// starts others too. Both command lines have their words ended by zeros.
+func startsOnly(init, program []byte) bool {
+	return len(program) > 0 && bytes.HasSuffix(init, append([]byte{0}, program...))
 }
 
 // mountPoints reads proc(5)'s mountinfo: what is mounted where.
@@ -144,7 +152,7 @@ func (s self) is(c container.InspectResponse) bool {
 	}
 	same := len(c.Mounts) > 0
 	for _, m := range c.Mounts {
-		root, mounted := s.mounts[filepath.Clean(m.Destination)]
+		root, mounted := s.mounts[resolved(m.Destination)]
 		if !mounted {
 			return false
 		}
@@ -154,12 +162,22 @@ func (s self) is(c container.InspectResponse) bool {
 	return same || strings.HasSuffix(s.command, words)
 }
 
+// resolved is a mount point as the kernel names it: behind the links of the image, of which /var/run is one.
+func resolved(point string) string {
+	point = filepath.Clean(point)
+	dir, err := filepath.EvalSymlinks(filepath.Dir(point))
+	if err != nil {
+		return point
+	}
+	return filepath.Join(dir, filepath.Base(point))
+}
+
 // viewOf is what a container mounts of the machine.
 func viewOf(c container.InspectResponse) compose.View {
 	view := compose.View{Inside: true, Container: c.ID}
 	for _, m := range c.Mounts {
 		if filepath.IsAbs(m.Source) {
-			view.Mounts = append(view.Mounts, compose.Shared{Host: filepath.Clean(m.Source), Here: filepath.Clean(m.Destination)})
+			view.Mounts = append(view.Mounts, compose.Shared{Host: filepath.Clean(m.Source), Here: resolved(m.Destination)})
 		}
 	}
 	return view
@@ -169,7 +187,7 @@ func viewOf(c container.InspectResponse) compose.View {
 // they come from, which for the root file system are the same, and end alike for others. Of a whole file
 // system only the place here is known.
 func (s self) seen() compose.View {
-	view := compose.View{Inside: true}
+	view := compose.View{Inside: true, Alone: true}
 	for here, root := range s.mounts {
 		if here == "/" || slices.Contains(given, here) || slices.ContainsFunc(kernel, func(dir string) bool { return here == dir || strings.HasPrefix(here, dir+"/") }) {
 			continue

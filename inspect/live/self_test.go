@@ -69,3 +69,18 @@ func TestIsSelf(t *testing.T) {
 		}
 	}
 }
+
+// An init that was told to start this program starts nothing else; a shell does.
+func TestStartsOnly(t *testing.T) {
+	const program = "/why502\x00-q\x00"
+	for init, want := range map[string]bool{
+		"/sbin/docker-init\x00--\x00/why502\x00-q\x00": true,
+		"sh\x00-c\x00dockerd & /why502 -q; :\x00":      false,
+		"sh\x00": false,
+		"":       false,
+	} {
+		if got := startsOnly([]byte(init), []byte(program)); got != want {
+			t.Errorf("%q: %v", init, got)
+		}
+	}
+}
