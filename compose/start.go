@@ -232,21 +232,42 @@ var shellVariable = regexp.MustCompile(`\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za
 func rendered(f nginx.File, env map[string]string, chosen func(name string) bool) (made nginx.File, fits bool) {
 	made, size := f, len(f.Text)
 	made.Lost = slices.Clone(f.Lost)
-	made.Text = shellVariable.ReplaceAllFunc(f.Text, func(use []byte) []byte {
+	longer := false // by lines
+	fill := func(use []byte) []byte {
 		name := variableName(string(use))
 		if size += len(env[name]); !chosen(name) || size > maxConfigFile {
 			return use
 		}
+		longer = longer || strings.Contains(env[name], "\n")
 		if nginx.BuiltIn(name) && !slices.Contains(made.Lost, name) {
 			made.Lost = append(made.Lost, name)
 		}
 		return []byte(env[name])
-	})
+	}
+	made.Text = shellVariable.ReplaceAllFunc(f.Text, fill)
+	if fits = size <= maxConfigFile; longer && fits {
+		size = len(f.Text)
+		made.Lines = linesOf(f, fill)
+	}
 	if made.Written == nil && !bytes.Equal(made.Text, f.Text) {
 		made.Written = f.Text
 	}
 	made.Rendered = true
-	return made, size <= maxConfigFile
+	return made, fits
+}
+
+// linesOf is, for each line of what a file becomes, the line that it comes from.
+func linesOf(f nginx.File, fill func(use []byte) []byte) (lines []int) {
+	for i, line := range bytes.Split(f.Text, []byte("\n")) {
+		from := i + 1
+		if i < len(f.Lines) {
+			from = f.Lines[i]
+		}
+		for range 1 + bytes.Count(shellVariable.ReplaceAllFunc(line, fill), []byte("\n")) {
+			lines = append(lines, from)
+		}
+	}
+	return lines
 }
 
 // variableName is the name in "$NAME" or "${NAME}".

@@ -3,6 +3,9 @@ package compose
 import (
 	"strings"
 	"testing"
+
+	"why502/compose/nginx"
+	"why502/compose/proxy"
 )
 
 // started is the file system of a container of nginx, with these lines in its service, after its start.
@@ -139,4 +142,19 @@ func TestFurnish(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A value of several lines moves the lines behind it; places are those in the template all the same.
+func TestTemplateOfManyLines(t *testing.T) {
+	const template = "server {\n$HEAD$HEAD\n  location / { proxy_pass $API; }\n}\nfoo;"
+	c := started(t, "    volumes: ['./t:/etc/nginx/templates']\n    environment: {API: 'http://api', HEAD: \"# one\\n# two\\n\"}\n", map[string]string{"t/app.conf.template": template})
+	config := nginx.Parse(c.files(), nginx.Options{Stock: true})
+	if len(config.Faults) == 0 || config.Faults[0].Place.Line != 5 {
+		t.Errorf("the fault is not in line 5: %+v", config.Faults)
+	}
+	eachPass(config, func(_ *proxy.Server, _ *proxy.Location, pass *proxy.Pass) {
+		if at := pass.Place; at.Line != 3 || at.Column != 27 {
+			t.Errorf("the pass is at %v", at)
+		}
+	})
 }

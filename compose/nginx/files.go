@@ -23,7 +23,8 @@ type File struct {
 	Name     string // what places in it are called; empty for a file of the image
 	Inside   string // its container path, where only the container shows it
 	Text     []byte
-	Written  []byte      // what it was before variables were filled in, where that differs: line for line the same
+	Written  []byte      // what it was before variables were filled in, where that differs: line for line the same but for Lines
+	Lines    []int       // of each line of Text the one of Written that it comes from, counted from 1; nil: the same one
 	Rendered bool        // it is made of a template, with the variables of the environment
 	Lost     []string    // variables of nginx's own that were filled in as if they were of the environment
 	Emptied  bool        // a command wrote it while it was reading it

@@ -18,11 +18,12 @@ type source struct {
 	starts   []int    // of each line
 	first    int      // line of the file of that name at which the text begins
 	lines    []string // as written, where that differs from the text
+	from     []int    // of each line the one as written, where that has others
 	rendered bool
 }
 
 func newSource(f *File) *source {
-	s := &source{name: f.Name, inside: f.Inside, text: f.Text, starts: []int{0}, first: max(f.Line, 1), rendered: f.Rendered}
+	s := &source{name: f.Name, inside: f.Inside, text: f.Text, starts: []int{0}, first: max(f.Line, 1), from: f.Lines, rendered: f.Rendered}
 	if f.Written != nil {
 		s.lines = strings.Split(string(f.Written), "\n")
 	}
@@ -67,16 +68,25 @@ func (s *source) at(offset int) proxy.Place {
 	if s.name == "" {
 		return proxy.Place{Inside: fmt.Sprintf("%s:%d", s.inside, line)}
 	}
-	at := proxy.Place{File: s.name, Line: line + s.first - 1}
+	as := s.asWritten(line)
+	at := proxy.Place{File: s.name, Line: as + s.first - 1}
 	if s.end(line)-s.starts[line-1] > maxLine {
 		return at
 	}
 	before := string(s.text[s.starts[line-1]:offset])
-	if line <= len(s.lines) {
-		before = s.lines[line-1][:written(s.lines[line-1], s.line(line), len(before))]
+	if as <= len(s.lines) {
+		before = s.lines[as-1][:written(s.lines[as-1], s.line(line), len(before))]
 	}
 	at.Column = 1 + utf8.RuneCountInString(before)
 	return at
+}
+
+// asWritten is the line, as it was written, that a line of the text comes from: a variable's value may have several.
+func (s *source) asWritten(line int) int {
+	if line <= len(s.from) {
+		return s.from[line-1]
+	}
+	return line
 }
 
 // maxLine bounds the lines in which columns are counted, in bytes: that takes the longer the longer a line
