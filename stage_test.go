@@ -217,6 +217,7 @@ func (p *play) perform() (asked map[string]string, err error) {
 	if len(asked) == 0 {
 		p.t.Fatal("play.txt asks nothing")
 	}
+	time.Sleep(logging)
 	return asked, nil
 }
 

@@ -36,6 +36,9 @@ type failure struct {
 	status int              // of a line of the access log; else 0
 }
 
+// ProbeAgent is the User-Agent of the probe, which marks what is ours in the logs of the user's services.
+const ProbeAgent = "why502-probe"
+
 // visit is one line of an access log.
 type visit struct {
 	errorlog.Access
@@ -186,7 +189,9 @@ func zoneOf(lines []LogLine) time.Duration {
 // is about the one before it.
 func (r *reading) read(line LogLine) {
 	if a, ok := errorlog.ParseAccess(line.Text); ok {
-		r.visits = append(r.visits, visit{Access: a, at: moment(line.Time, a.Time), path: requestPath(a.URI)})
+		if !strings.Contains(line.Text, `"`+ProbeAgent+`"`) { // what answers the probe need not answer users
+			r.visits = append(r.visits, visit{Access: a, at: moment(line.Time, a.Time), path: requestPath(a.URI)})
+		}
 		return
 	}
 	l, ok := errorlog.Parse(line.Text)

@@ -69,6 +69,7 @@ func TestLogOfARoute(t *testing.T) {
 		"it healed":                        {[]string{erred(min, readTimeout, "/x?a", here), served(min, "/x?a", 504), served(ok, "/x?b", 204)}, "warning upstream-timeout; at-risk"},
 		"what came before heals nothing":   {[]string{served(2*min, "/x", 200), erred(min, readTimeout, "/x", here), served(min, "/x", 504)}, "error upstream-timeout; broken 504"},
 		"another error heals nothing":      {[]string{erred(min, readTimeout, "/x", here), served(min, "/x", 504), served(ok, "/x", 500)}, "error upstream-timeout; broken 504"},
+		"nor an answer to the probe":       {[]string{erred(min, readTimeout, "/x", here), served(min, "/x", 504), strings.Replace(served(ok, "/x", 200), "curl", ProbeAgent, 1)}, "error upstream-timeout; broken 504"},
 		"nor a client that left":           {[]string{erred(min, readTimeout, "/x", here), served(min, "/x", 504), served(ok, "/x", 499)}, "error upstream-timeout; broken 504"},
 		"without an access log":            {[]string{erred(min, readTimeout, "/x", here)}, "warning upstream-timeout; at-risk"},
 		"just now, and again":              {[]string{erred(3*ok, readTimeout, "/x", here), erred(ok, readTimeout, "/x", here)}, "error upstream-timeout; broken 504"},

@@ -63,7 +63,7 @@ func TestHTTP(t *testing.T) {
 				lock.Lock()
 				defer lock.Unlock()
 				asked = append(asked, r.Method+" "+r.Host+r.URL.String())
-				if r.UserAgent() != userAgent || r.ContentLength > 0 {
+				if r.UserAgent() != inspect.ProbeAgent || r.ContentLength > 0 {
 					t.Errorf("headers: %v", r.Header)
 				}
 				test.handler(w, r)

@@ -23,9 +23,6 @@ const (
 	speaksOther     = "other"
 )
 
-// userAgent marks what is ours in the logs of the user's services.
-const userAgent = "why502-probe"
-
 // endOfLines is put where a protocol leaves room, so that a server that reads lines of HTTP has a whole
 // request, and refuses it at once instead of waiting for the rest.
 const endOfLines = "\r\n\r\n"
@@ -77,13 +74,13 @@ func opening(protocol, host string) []byte {
 
 // request is one of HTTP, without a body.
 func request(method, path, host string) []byte {
-	return []byte(method + " " + path + " HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: " + userAgent +
+	return []byte(method + " " + path + " HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: " + inspect.ProbeAgent +
 		"\r\nAccept: */*\r\nConnection: close\r\n\r\n")
 }
 
 // upgrade is the request for a websocket (RFC 6455, whose sample key it is).
 func upgrade(path, host string) []byte {
-	return []byte("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: " + userAgent +
+	return []byte("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: " + inspect.ProbeAgent +
 		"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13" +
 		"\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 }
@@ -101,7 +98,7 @@ func uwsgiPacket(host string) []byte {
 	for _, text := range []string{
 		"QUERY_STRING", "", "REQUEST_METHOD", "HEAD", "CONTENT_TYPE", "", "CONTENT_LENGTH", "", "REQUEST_URI", "/",
 		"PATH_INFO", "/", "SERVER_PROTOCOL", "HTTP/1.1", "REMOTE_ADDR", "127.0.0.1", "SERVER_PORT", "80",
-		"SERVER_NAME", host, "HTTP_HOST", host, "HTTP_USER_AGENT", userAgent, "WHY502", endOfLines,
+		"SERVER_NAME", host, "HTTP_HOST", host, "HTTP_USER_AGENT", inspect.ProbeAgent, "WHY502", endOfLines,
 	} {
 		vars = append(binary.LittleEndian.AppendUint16(vars, uint16(len(text))), text...)
 	}
