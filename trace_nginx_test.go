@@ -244,7 +244,7 @@ func runNginx(t *testing.T, dir string, batch []*traced) (refused []string) {
 		return string(out)
 	}
 	docker("run", "-d", "--name", name, "-v", dir+":/w:ro", "--entrypoint", "sh", "nginx:1.22", "-c", starting)
-	for deadline := time.Now().Add(3*time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		address := strings.TrimSpace(docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", name))
 		if address != "" && send(address, firstPort-1, asked{method: "GET", target: "/", host: "up"}).status == 204 {
 			askAll(batch, address)
