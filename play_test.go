@@ -41,7 +41,7 @@ const (
 	playsAtOnce = 4
 	settling    = 2 * time.Second  // a container that has just started may yet end, or not yet listen
 	logging     = time.Second      // until the engine has what nginx has just logged
-	patience    = 20 * time.Second // for the expected answer
+	patience    = 50 * time.Second // for the expected answer: two of the slowest
 	slowest     = 25 * time.Second // single answer: nginx waits as long for a dead neighbour
 )
 
