@@ -18,7 +18,7 @@ import (
 // browser is a Chromium that shows one page, and does what a user does. It is spoken to in its DevTools protocol,
 // chromedevtools.github.io/devtools-protocol, over a pipe: JSON that a byte of 0 ends.
 type browser struct {
-	t       *testing.T
+	t       testing.TB
 	in      io.Writer
 	out     *bufio.Reader
 	session string
@@ -35,7 +35,7 @@ type message struct {
 }
 
 // newBrowser starts a Chromium, or skips the test where there is none.
-func newBrowser(t *testing.T) *browser {
+func newBrowser(t testing.TB) *browser {
 	t.Helper()
 	var program string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -215,7 +216,7 @@ func (b *browser) use(page string) {
 	holds("the keyboard closes it", "!"+open)
 
 	b.eval("document.querySelector('.chart').scrollIntoView()")
-	b.click("(p => { const q = p.getPointAtLength(100).matrixTransform(p.getScreenCTM()); return {X: q.x, Y: q.y}; })(document.querySelector('.line .near'))")
+	b.click("(p => { const q = p.getPointAtLength(100).matrixTransform(p.getScreenCTM()); return {X: q.x, Y: q.y}; })(document.querySelector('.line[href=\"#r0\"] .near'))")
 	holds("a click on its line opens it", open)
 	b.eval("document.querySelector('#r0 summary').scrollIntoView()")
 	b.click("(r => ({X: r.x + 20, Y: r.y + 10}))(document.querySelector('#r0 summary').getBoundingClientRect())")
@@ -230,4 +231,73 @@ func (b *browser) use(page string) {
 func (b *browser) filter(text string) {
 	b.t.Helper()
 	b.eval(fmt.Sprintf("(i => { i.value = %q; i.dispatchEvent(new Event('input', {bubbles: true})); })(document.querySelector('.filter').elements.text)", text))
+}
+
+// thousand is a project with 1,000 routes to 100 services, every second of which is broken and has its finding.
+func thousand() *inspect.Report {
+	r := networked(shop())
+	r.Routes, r.Findings = nil, nil
+	for i := range 1000 {
+		name := fmt.Sprintf("api%d", i%100)
+		one := route("shop.example.com", fmt.Sprintf("/v%d/", i), name, 8000, i+1)
+		if i < 100 {
+			r.Services = append(r.Services, inspect.ServiceReport{Name: name, Networks: []string{"shop_front"}})
+		}
+		if i%2 == 0 {
+			one = broken(one, inspect.HopPort, inspect.VerdictBroken, inspect.Status502)
+			r.Findings = append(r.Findings, noSharedNetwork(one.ID))
+		}
+		r.Routes = append(r.Routes, one)
+	}
+	return r
+}
+
+// With so many routes the page is as it is with few: each has its line, and what is filtered can be used.
+func TestHTMLThousandRoutes(t *testing.T) {
+	b, file := newBrowser(t), thousandRoutes(t)
+	b.open(file, 1440, "light")
+	same(t, b.eval("[document.querySelectorAll('.route').length, document.querySelectorAll('.line').length]"), "[1000,1000]")
+	b.filter("/v0/")
+	b.use("a thousand routes")
+	for _, complaint := range b.complaints(file) {
+		t.Error(complaint)
+	}
+}
+
+// thousandRoutes is a file with the page of as many.
+func thousandRoutes(t testing.TB) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "page.html")
+	if err := os.WriteFile(file, []byte(printed(t, "html", thousand(), Options{})), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// BenchmarkPage is how long a browser takes from the navigation to a page with 1,000 routes until all of it is there
+// and laid out, and how long a filter takes to show one of them.
+func BenchmarkPage(b *testing.B) {
+	w, file := newBrowser(b), thousandRoutes(b)
+	var load, filter float64
+	b.ResetTimer()
+	for range b.N {
+		w.open(file, 1440, "light")
+		load += w.number("(document.body.getBoundingClientRect(), performance.now())")
+		filter += w.number("(() => { const t = performance.now(), i = document.querySelector('.filter').elements.text; i.value = '/v977/';" +
+			" i.dispatchEvent(new Event('input', {bubbles: true})); document.body.getBoundingClientRect(); return performance.now() - t; })()")
+		if shown := w.number("document.querySelectorAll('.route:not([hidden])').length"); shown != 1 {
+			b.Fatalf("the filter leaves %v routes", shown)
+		}
+	}
+	b.ReportMetric(load/float64(b.N), "ms/load")
+	b.ReportMetric(filter/float64(b.N), "ms/filter")
+}
+
+// number is what an expression gives that is a number.
+func (b *browser) number(expression string) (n float64) {
+	b.t.Helper()
+	if err := json.Unmarshal([]byte(b.eval(expression)), &n); err != nil {
+		b.t.Fatal(err)
+	}
+	return n
 }

@@ -16,7 +16,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the want files under testdata")
 
 // printed is a report in a format.
-func printed(t *testing.T, format string, r *inspect.Report, opts Options) string {
+func printed(t testing.TB, format string, r *inspect.Report, opts Options) string {
 	t.Helper()
 	var b strings.Builder
 	for _, f := range Formats() {
