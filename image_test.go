@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -19,12 +18,8 @@ import (
 	"testing"
 )
 
-// boxed has each play compared with what the image says, which is built as the README says:
-// go test -run 'TestImage|TestPlayed' -boxed .
-var boxed = flag.Bool("boxed", false, "build the image whole, and compare every play with what it says")
-
-// inTheBox are the scenarios whose plays are compared without that: one for each way in which the machine's
-// paths matter.
+// inTheBox are the scenarios whose plays are compared with what the image says without -every: one for each way in
+// which the machine's paths matter.
 var inTheBox = []string{
 	"config-mount-missing", "config-mount-stale", "config-not-reloaded", "config-image-stale", "ok-dockerfile", "ok-include", "ok-template",
 }
@@ -32,11 +27,11 @@ var inTheBox = []string{
 // imageName is what the tests call the image that they make.
 const imageName = "why502-image-test"
 
-// image makes the image, once: with -boxed by the command that the README has. Else, as that takes minutes, the program
+// image makes the image, once: with -every by the command that the README has. Else, as that takes minutes, the program
 // is built here with the same flags, and what differs is only where: the Dockerfile's last stage takes it from there.
 var image = sync.OnceValue(func() error {
 	dir := "."
-	if !*boxed {
+	if !*every {
 		var err error
 		if dir, err = os.MkdirTemp("", "why502-image"); err != nil {
 			return err
