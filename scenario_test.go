@@ -79,6 +79,7 @@ type document struct {
 type route struct {
 	ID, Proxy, Listen, Server, Location, Verdict, Status string
 	Published                                            []string
+	Backends                                             []struct{ Service string }
 }
 
 type place struct {

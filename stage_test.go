@@ -66,7 +66,7 @@ func newPlay(t *testing.T, s scenario, endpoint *url.URL) *play {
 		t.Fatal(err)
 	}
 	p.load()
-	p.static = decode(t, p.why502("--live=off", "--format=json"))
+	p.static = p.judged("--live=off")
 	buildForHelpers(t)
 	p.daemon = record(t, endpoint)
 	t.Cleanup(p.cleanUp)
@@ -97,6 +97,14 @@ func environment() []string {
 // why502 runs the program on the project as it is called on the engine.
 func (p *play) why502(args ...string) result {
 	return p.start(append(args, "--timeout=1m", "-p", p.project, p.folder)...) // several plays at once keep the engine busy
+}
+
+// judged is the program's report on the project; nothing, where it has none.
+func (p *play) judged(args ...string) (doc document) {
+	if got := p.why502(append(args, "--format=json")...); got.code != exitError {
+		doc = decode(p.t, got)
+	}
+	return doc
 }
 
 // start runs the program where the engine is the play's.
@@ -169,14 +177,9 @@ func (p *play) asWritten() bool {
 	return slices.ContainsFunc(p.lines(), func(words []string) bool { return slices.Equal(words, asWritten) })
 }
 
-// onHost says whether a service uses the host's network.
+// onHost says whether a proxy uses the host's network.
 func (p *play) onHost() bool {
-	for _, svc := range p.stack.Services {
-		if svc.NetworkMode == "host" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.stack.Proxies, func(edge *compose.Proxy) bool { return edge.Service.NetworkMode == "host" })
 }
 
 // lines are those of play.txt, in words, without comments.
@@ -384,7 +387,8 @@ type container struct {
 	}
 	RestartCount    int
 	NetworkSettings struct {
-		Ports map[string][]struct{ HostIP, HostPort string }
+		Ports    map[string][]struct{ HostIP, HostPort string }
+		Networks map[string]any
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"why502/compose"
 	"why502/compose/proxy"
@@ -165,11 +166,24 @@ func (c *Case) proxyRuns() bool {
 // start stops nginx, unless it runs already and keeps the address it once got; one that is looked
 // up per request fails that request.
 func (c *Case) unresolved() Status {
-	if c.Backend.PerRequest || c.proxyRuns() {
-		return Status502
+	var wait time.Duration // 0: nginx's default, a minute
+	if c.Route != nil {
+		wait = c.Route.Pass.Timeouts.Connect
 	}
-	return StatusNoStart
+	switch {
+	case c.Backend.PerRequest:
+		return Status502
+	case !c.proxyRuns():
+		return StatusNoStart
+	case wait > 0 && wait <= neighbourSought:
+		return Status504
+	}
+	return Status502
 }
+
+// neighbourSought is how long the kernel looks for a neighbour that is not there, before it says so: an address is
+// asked for three times, a second apart (mcast_solicit and retrans_time_ms in arp(7)).
+const neighbourSought = 3 * time.Second
 
 // named says whether the backend is a name to resolve, neither an address nor a socket.
 func (c *Case) named() bool { return c.Backend.Host != "" && !c.Backend.literal }

@@ -148,12 +148,30 @@ func (f *facts) meant(proxy *compose.Service, host string) *compose.Service {
 	}
 	bearers := f.bearers[host]
 	if len(bearers) == 0 {
-		return nil
+		return f.aliased(proxy, host)
 	}
 	if slices.Contains(bearers, host) {
 		return f.stack.Services[host]
 	}
 	return f.stack.Services[bearers[0]]
+}
+
+// aliased is the service that by the files bears a name on a network of the proxy's: also one that looks like a public
+// domain is its own there, be it up or not. Nil: none.
+func (f *facts) aliased(proxy *compose.Service, host string) *compose.Service {
+	if host == "" {
+		return nil
+	}
+	networks := f.networks(f.namespace(proxy))
+	for _, svc := range f.services {
+		for _, a := range svc.Networks {
+			bears := func(name string) bool { return strings.ToLower(name) == host }
+			if !svc.Disabled && svc.Scale > 0 && slices.Contains(networks, f.fullName(a.Network)) && slices.ContainsFunc(f.declaredNames(svc, a.Aliases), bears) {
+				return svc
+			}
+		}
+	}
+	return nil
 }
 
 // nearest is the name that a proxy can resolve which is closest to host; empty where none is close.

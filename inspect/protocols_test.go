@@ -38,7 +38,7 @@ func TestProtocolHop(t *testing.T) {
 		{"proxy_pass http://api:8000", "image: x, command: uwsgi --ini app.ini, expose: [8000]", ""},
 		{"uwsgi_pass api:8000", "image: x, command: gunicorn -b :8000 app", "likely " + mismatch + " -"},
 		{"uwsgi_pass api:8000", "image: x, command: gunicorn -b :8000 --protocol uwsgi app", ""},
-		{"fastcgi_pass api:8000", "image: x, command: manage.py runserver 0.0.0.0:8000", "likely " + mismatch + " 502"},
+		{"fastcgi_pass api:8000", "image: x, command: manage.py runserver 0.0.0.0:8000", "likely " + mismatch + " -"},
 		{"proxy_pass http://api:9000", "image: x, command: 'sh -c \"php-fpm & php artisan serve --port 9000\"'", ""},
 		// schemes
 		{"proxy_pass https://api:8000", "image: x, command: gunicorn -b :8000 app", "likely " + scheme + " 502"},

@@ -202,6 +202,11 @@ var upstreamPaused = &Rule{
 			return nil
 		}
 		name := c.Backend.Service.Name
+		if all := c.logged(errorlog.Refused); c.troubled(all) == failing {
+			return c.withLog(c.finding(Proven, Status502, "%s is paused, and nothing in it listens on port %d", name, c.Backend.Port), all).
+				with("docker", "%s", describeState(down[0])).
+				fix("let it go on, and pass to the port that it listens on").run("docker compose unpause %s", name)
+		}
 		return c.finding(Proven, Status504, "%s is paused: it accepts connections and never answers", name).
 			with("docker", "%s", describeState(down[0])).
 			fix("let it go on").run("docker compose unpause %s", name)

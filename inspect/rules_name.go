@@ -10,6 +10,7 @@ import (
 
 	"why502/compose"
 	"why502/compose/proxy"
+	"why502/inspect/errorlog"
 )
 
 const dockerDNS = "127.0.0.11"
@@ -270,8 +271,11 @@ does not start: "host not found in upstream"; looked up per request: 502, "could
 	Fix:  "use a name that is there",
 	Check: func(c *Case) *Finding {
 		b := c.Backend
-		if !c.named() || b.Service != nil || c.resolves() || c.cannotKnow() || compose.Loopback(b.Host) {
+		if !c.named() || b.Service != nil || c.resolves() || compose.Loopback(b.Host) {
 			return nil
+		}
+		if c.cannotKnow() {
+			return c.notFoundByLog()
 		}
 		confidence := c.sure()
 		if b.PerRequest {
@@ -284,6 +288,16 @@ does not start: "host not found in upstream"; looked up per request: 502, "could
 		}
 		return f.fix("use the name of a service: %s", listed(c.resolvable(c.Proxy.Service)))
 	},
+}
+
+// notFoundByLog reports a name that others than the project may know, and that by nginx's own words none of them does.
+func (c *Case) notFoundByLog() *Finding {
+	all := slices.DeleteFunc(c.logged(errorlog.NotResolved), func(e *failure) bool { return !strings.Contains(e.Message, "(3: ") })
+	f := c.fromLog(all, Status502, "the DNS that %s asks does not know %q", c.Proxy.Service.Name, c.Backend.Host)
+	if f == nil {
+		return nil
+	}
+	return f.fix("use a name that exists; one of a service is an alias of it on a network of %s", c.Proxy.Service.Name)
 }
 
 // inGroup says whether a name is another server of the same group already.

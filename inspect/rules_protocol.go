@@ -41,7 +41,7 @@ fastcgi_pass php:9000;`,
 			return nil
 		}
 		status := mismatchStatus(asked, p.name)
-		if asked == "fastcgi" && p.text == "" {
+		if asked == "fastcgi" && p.sure != Certain {
 			status = StatusNone // an app that reads lines waits for the end of one
 		}
 		f := c.finding(p.sure, status, "%s speaks %s on port %d, but %s asks in %s",
