@@ -37,9 +37,14 @@ func (j *judge) follow(w *walked, byRoute map[*compose.Route]*walked) (changed b
 		first = append(first, byRoute[r])
 	}
 	for _, b := range w.backends {
-		if !b.down() {
-			next = append(next, byRoute[j.innerRoute(w.route, b.Backend)])
+		if b.down() {
+			continue
 		}
+		inner := byRoute[j.innerRoute(w.route, b.Backend)]
+		if inner == nil {
+			inner = j.stopped(w, b.Service)
+		}
+		next = append(next, inner)
 	}
 	changed = j.depend(w, first)
 	if w.fails() {
@@ -47,6 +52,25 @@ func (j *judge) follow(w *walked, byRoute map[*compose.Route]*walked) (changed b
 		return true
 	}
 	return j.depend(w, next) || changed
+}
+
+// stopped is what becomes of requests to a service whose nginx passes nothing on, and does not start; nil: it is none.
+// Whether its name is known for a moment, so that the proxy before it starts, is a matter of luck.
+func (j *judge) stopped(w *walked, svc *compose.Service) *walked {
+	for _, f := range j.found {
+		if svc == nil || svc == w.route.Proxy.Service || f.Proxy != svc.Name || f.Status != StatusNoStart || !f.breaks() {
+			continue
+		}
+		if !slices.Contains(f.Routes, w.route.ID) {
+			f.Routes = append(slices.Clone(f.Routes), w.route.ID)
+		}
+		verdict := VerdictBroken
+		if f.Confidence == Likely {
+			verdict = VerdictLikelyBroken
+		}
+		return &walked{route: &compose.Route{}, verdict: verdict}
+	}
+	return nil
 }
 
 // depend takes over the verdict of routes of which one serves each request: where all of them are broken
