@@ -213,8 +213,8 @@ func (s *Stack) badSchema(err error) *Error {
 		What: strings.Replace(text+" "+what, "a array", "a list", 1),
 		Fix:  reference,
 	}
-	if m := unknownKey.FindStringSubmatch(what); m != nil {
-		path = append(path, m[1])
+	if unknownKey.MatchString(what) {
+		path = s.firstNamed(path, what)
 		what = "false schema"
 	}
 	if what == "false schema" && len(path) > 0 {
@@ -248,6 +248,19 @@ func (s *Stack) firstAlike(path []string) []string {
 		}
 	}
 	return best
+}
+
+var inQuotes = regexp.MustCompile(`'([^']+)'`)
+
+// firstNamed is the path of the first of the keys that an error names, which compose-go does in any order.
+func (s *Stack) firstNamed(section []string, what string) (first []string) {
+	for _, name := range inQuotes.FindAllStringSubmatch(what, -1) {
+		path := append(slices.Clone(section), name[1])
+		if first == nil || before(s.At(path...), s.At(first...)) {
+			first = path
+		}
+	}
+	return first
 }
 
 // before says whether a place comes first.
