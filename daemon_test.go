@@ -17,7 +17,7 @@ import (
 )
 
 // answering is a daemon that gives every request the same answer.
-func answering(t *testing.T, answer http.HandlerFunc) (endpoint string) {
+func answering(t testing.TB, answer http.HandlerFunc) (endpoint string) {
 	t.Helper()
 	server := httptest.NewServer(answer)
 	t.Cleanup(server.Close)
@@ -25,7 +25,7 @@ func answering(t *testing.T, answer http.HandlerFunc) (endpoint string) {
 }
 
 // engine29 greets as Docker does, and gives these answers by path, without the API version.
-func engine29(t *testing.T, answers map[string]http.HandlerFunc) (endpoint string) {
+func engine29(t testing.TB, answers map[string]http.HandlerFunc) (endpoint string) {
 	t.Helper()
 	return answering(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Api-Version", "1.51")

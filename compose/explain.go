@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -205,7 +206,7 @@ func (s *Stack) badSchema(err error) *Error {
 	if !ok {
 		return nil
 	}
-	path := s.firstAlike(s.path(text))
+	path := s.firstUnknown(s.firstAlike(s.path(text)))
 	if last := len(path) - 1; last > 2 && slices.Contains(private, path[last-1]) {
 		text = strings.Join(path, ".")
 	}
@@ -213,8 +214,8 @@ func (s *Stack) badSchema(err error) *Error {
 		What: strings.Replace(text+" "+what, "a array", "a list", 1),
 		Fix:  reference,
 	}
-	if m := unknownKey.FindStringSubmatch(what); m != nil {
-		path = append(path, m[1])
+	if unknownKey.MatchString(what) {
+		path = s.firstNamed(path, what)
 		what = "false schema"
 	}
 	if what == "false schema" && len(path) > 0 {
@@ -248,6 +249,47 @@ func (s *Stack) firstAlike(path []string) []string {
 		}
 	}
 	return best
+}
+
+// firstUnknown is the first key in a file that no service can have, where a path is that of one: compose-go names any.
+func (s *Stack) firstUnknown(path []string) []string {
+	if len(path) != 3 || path[0] != "services" || serviceKey(path[2]) {
+		return path
+	}
+	best, order := path, s.At(path...)
+	for _, service := range s.places.names("services") {
+		for _, tree := range s.places.under("services", service).trees {
+			for name, m := range tree.keys {
+				if !serviceKey(name) && m.place.File == order.File && before(m.place, order) {
+					best, order = []string{"services", service, name}, m.place
+				}
+			}
+		}
+	}
+	return best
+}
+
+// serviceKey says whether a service can have a key: those of compose-go's own type are all that its schema has.
+func serviceKey(name string) bool {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[types.ServiceConfig]()) {
+		if key, _, _ := strings.Cut(field.Tag.Get("yaml"), ","); key == name {
+			return true
+		}
+	}
+	return strings.HasPrefix(name, "x-")
+}
+
+var inQuotes = regexp.MustCompile(`'([^']+)'`)
+
+// firstNamed is the path of the first of the keys that an error names, which compose-go does in any order.
+func (s *Stack) firstNamed(section []string, what string) (first []string) {
+	for _, name := range inQuotes.FindAllStringSubmatch(what, -1) {
+		path := append(slices.Clone(section), name[1])
+		if first == nil || before(s.At(path...), s.At(first...)) {
+			first = path
+		}
+	}
+	return first
 }
 
 // before says whether a place comes first.

@@ -69,6 +69,16 @@ func TestLoadExplainsFaults(t *testing.T) {
 			hint:  "spelling",
 		},
 		{
+			name:  "unknown keys at the top",
+			files: compose("services:\n  web: {image: nginx}\nzervices: {}\nnetwork: {}\nvolume: {}\n"),
+			want:  `compose.yaml:3:1: unknown key "zervices"`,
+		},
+		{
+			name:  "unknown keys in services",
+			files: compose("services:\n  web:\n    image: nginx\n    x-a: b\n    prots: []\n    comand: x\n  api:\n    imag: x\n    envrionment: []\n"),
+			want:  `compose.yaml:5:5: unknown key "prots" in services.web`,
+		},
+		{
 			name:  "unknown key in a service whose name has dots",
 			files: compose("services:\n  my.web:\n    imag: nginx\n"),
 			want:  `compose.yaml:3:5: unknown key "imag" in services.my.web`,

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -282,12 +283,12 @@ func (d *decoder) object(text json.RawMessage, to reflect.Value) error {
 		return err
 	}
 	known := d.fields(to.Type())
-	for name, member := range members {
+	for _, name := range slices.Sorted(maps.Keys(members)) { // so that of several faults it is always the same that is told
 		i := slices.IndexFunc(known, func(f reflect.StructField) bool { return f.Name == name })
 		if i < 0 { // a rule of another version may rest on it
 			return fmt.Errorf("%.50q is not known to this version", name)
 		}
-		if err := d.value(member, to.FieldByIndex(known[i].Index)); err != nil {
+		if err := d.value(members[name], to.FieldByIndex(known[i].Index)); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}

@@ -207,6 +207,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"no project":          {`{"why502": 1, "objects": [{}]}`, "no project"},
 		"cut off":             {whole[:len(whole)/2], "no record of why502"},
 		"what is not known":   {`{"why502": 1, "tool": "9.9", "objects": [{"Moon": 1}]}`, `why502 9.9 made it): object 0: "Moon" is not known`},
+		"several unknown":     {`{"why502": 1, "objects": [{"Sun": 1, "Moon": 1, "Venus": 1, "Mars": 1}, {"Stack": 0}]}`, `"Mars" is not known`},
 		"a list of nothing":   {`{"why502": 1, "objects": [{}, {"Stack": 0, "Places": {"Trees": [null]}}]}`, "nothing where something is listed"},
 		"a loop":              {`{"why502": 1, "objects": [{}, {"Stack": 1}]}`, "refers to object 1"},
 		"an index below zero": {`{"why502": 1, "objects": [{}, {"Stack": -1}]}`, "refers to object -1"},
