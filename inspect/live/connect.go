@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -169,7 +170,7 @@ func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
 	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
 		w.latest.Store(date.Unix())
 	}
-	if refused := refusedWriting(w.host, request, response); refused != nil {
+	if refused := cmp.Or(refusedWriting(w.host, request, response), ledAway(w.host, response)); refused != nil {
 		response.Body.Close()
 		return nil, refused
 	}
@@ -200,6 +201,15 @@ func refusedWriting(host string, request *http.Request, response *http.Response)
 		return &Error{text: fmt.Sprintf("%s does not let the probe be used: it refuses %s (%d)", host, request.Method, code), hint: hintWriting, refused: true}
 	}
 	return nil
+}
+
+// ledAway tells an answer that leads elsewhere, which no engine gives; nil: it is none. The client would take it for
+// one without a body: a log in which nothing stands.
+func ledAway(host string, response *http.Response) error {
+	if response.Header.Get("Location") == "" || response.StatusCode/100 != 3 {
+		return nil
+	}
+	return &Error{text: fmt.Sprintf("what answers at %s is no Docker engine: it leads elsewhere (%d)", host, response.StatusCode), hint: hintStrange}
 }
 
 // owns says whether a container is a helper.
