@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // Mounts and builds of the proxy in these tests.
@@ -147,7 +145,7 @@ func TestHard(t *testing.T) {
 			for _, format := range formatNames()[1:] {
 				args = append(args, "--format", format+"="+filepath.Join(out, format))
 			}
-			got := inTime(t, append(args, dir)...)
+			got := inTime(t, nil, append(args, dir)...)
 			printed := map[string]string{"text": got.stdout + got.stderr}
 			if got.code != test.code || !strings.Contains(strings.Join(strings.Fields(printed["text"]), " "), test.want) {
 				t.Errorf("%d, want %d and %q in:\n%.2000s", got.code, test.code, test.want, printed["text"])
@@ -169,22 +167,6 @@ func TestHard(t *testing.T) {
 			}
 		})
 	}
-}
-
-// inTime runs the program, and fails where that takes minutes.
-func inTime(t *testing.T, args ...string) result {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	done := make(chan result, 1)
-	go func() { done <- why502(t, nil, args...) }()
-	select {
-	case got := <-done:
-		return got
-	case <-ctx.Done():
-		t.Fatal("it hangs")
-	}
-	return result{}
 }
 
 // project makes the project, and gives its path.

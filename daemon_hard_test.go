@@ -1,0 +1,430 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// watchful is a project of which every call of the API is made: the proxy reads files of its image too, its logs are
+// in a volume, and the upstream is in trouble.
+const watchful = `
+name: shop
+services:
+  edge:
+    image: own/nginx
+    ports: ["8080:80"]
+    volumes: ["./nginx.conf:/etc/nginx/nginx.conf:ro", "logs:/var/log/nginx"]
+    depends_on: [api]
+  api:
+    image: example/api
+    expose: ["8000"]
+    mem_limit: 64m
+volumes:
+  logs: {}
+`
+
+const watchfulConf = "events {}\nhttp {\n  include /etc/nginx/snippets/*.conf;\n" + nginxConf + "}\n"
+
+// box is a container of a fake engine.
+type box struct {
+	service  string
+	project  string // empty: shop
+	state    string // empty: running
+	restarts int
+	memory   int
+	mounts   []map[string]any
+	labels   map[string]string
+}
+
+// fake is an engine with these containers, all on the network shop_default, that answers as Docker 29 did when
+// it was asked, cut down to what is read of it. Its calls can be broken one by one.
+type fake struct {
+	dir    string // of the project
+	boxes  []box
+	log    string                      // what each container wrote
+	broken map[string]http.HandlerFunc // by call, as callOf names them
+	header http.Header
+	change func(call string, answer any) any // of what is JSON; nil: nothing is
+
+	mu    sync.Mutex
+	asked map[string]int // how often, by method and path; ids are N
+}
+
+// onWatch is the engine that runs the project watchful, and env names it.
+func onWatch(t *testing.T, broken map[string]http.HandlerFunc) (e *fake, env []string) {
+	t.Helper()
+	e = &fake{dir: project(t, watchful, watchfulConf), broken: broken}
+	e.boxes = []box{{service: "edge", mounts: []map[string]any{
+		{"Type": "bind", "Source": filepath.Join(e.dir, "nginx.conf"), "Destination": "/etc/nginx/nginx.conf"},
+		{"Type": "volume", "Name": "shop_logs", "Source": "/var/lib/docker/volumes/shop_logs/_data", "Destination": "/var/log/nginx"},
+	}}, {service: "api", restarts: 2, memory: 64 << 20}}
+	write(t, filepath.Join(e.dir, e.id(0)), "hostname") // so that the engine is on this machine
+	return e, e.start(t)
+}
+
+func (e *fake) start(t *testing.T) (env []string) {
+	t.Helper()
+	e.asked = map[string]int{}
+	return []string{"DOCKER_HOST=" + answering(t, e.answer)}
+}
+
+// id is that of a container, by its number.
+func (*fake) id(n int) string { return fmt.Sprintf("%064x", n+1) }
+
+var (
+	apiPrefix = regexp.MustCompile(`^/v1\.\d+`)
+	someID    = regexp.MustCompile(`[0-9a-f]{64}`)
+)
+
+// callOf names the call that a request makes.
+func callOf(r *http.Request) string {
+	switch path := apiPrefix.ReplaceAllString(r.URL.Path, ""); {
+	case path == "/containers/json":
+		return "list"
+	case strings.HasPrefix(path, "/networks/"):
+		return "network"
+	case strings.HasSuffix(path, "/json"):
+		return "inspect"
+	case strings.HasSuffix(path, "/archive") && r.Method == http.MethodHead:
+		return "stat"
+	default:
+		return strings.TrimPrefix(path[strings.LastIndexByte(path, '/')+1:], "_")
+	}
+}
+
+// calls are all that callOf names.
+var calls = []string{"ping", "version", "list", "inspect", "network", "logs", "events", "stats", "top", "stat", "archive"}
+
+func (e *fake) answer(w http.ResponseWriter, r *http.Request) {
+	e.mu.Lock()
+	e.asked[r.Method+" "+someID.ReplaceAllString(apiPrefix.ReplaceAllString(r.URL.Path, ""), "N")]++
+	e.mu.Unlock()
+
+	w.Header().Set("Api-Version", "1.51")
+	w.Header().Set("Server", "Docker/29.0.0 (linux)")
+	w.Header().Set("Content-Type", "application/json")
+	call := callOf(r)
+	if call == "stat" || call == "archive" {
+		w.Header().Set("Content-Type", "application/x-tar")
+		w.Header().Set("X-Docker-Container-Path-Stat", base64.StdEncoding.EncodeToString([]byte(`{"name": "error.log", "size": 11, "mode": 420, "mtime": "2026-11-25T18:39:57Z", "linkTarget": ""}`)))
+	}
+	maps.Copy(w.Header(), e.header)
+	if e.broken[call] != nil {
+		e.broken[call](w, r)
+		return
+	}
+	var n int
+	if id := someID.FindString(r.URL.Path); id != "" {
+		fmt.Sscanf(id, "%x", &n)
+	}
+	e.healthy(w, call, n-1, r.URL.Query().Get("path"))
+}
+
+// healthy answers a call, which may be about a container and a path in it.
+func (e *fake) healthy(w http.ResponseWriter, call string, n int, path string) {
+	switch call {
+	case "ping":
+		io.WriteString(w, "OK")
+	case "version":
+		e.send(w, call, json.RawMessage(`{"Platform": {"Name": ""}, "Version": "29.0.0", "ApiVersion": "1.51", "Os": "linux", "Arch": "amd64"}`))
+	case "list":
+		e.send(w, call, e.list())
+	case "inspect":
+		if n < 0 || n >= len(e.boxes) {
+			text(http.StatusNotFound, `{"message": "No such container"}`)(w, nil)
+			return
+		}
+		e.send(w, call, e.inspect(n))
+	case "network":
+		e.send(w, call, e.network())
+	case "logs":
+		io.WriteString(w, e.log)
+	case "stats":
+		e.send(w, call, json.RawMessage(`{"read": "2026-11-26T04:27:49.846696041Z", "memory_stats": {"usage": 3248128, "stats": {"inactive_file": 4096}, "limit": 67108864}, "pids_stats": {"current": 3}}`))
+	case "top":
+		e.send(w, call, json.RawMessage(`{"Processes": [["9296", "9272", "3", "nginx: master process nginx"], ["9352", "9296", "3", "nginx: worker process"]], "Titles": ["PID", "PPID", "ELAPSED", "COMMAND"]}`))
+	case "archive":
+		if path == "/etc/nginx" {
+			io.WriteString(w, tarOf("nginx/", "", "nginx/nginx.conf", watchfulConf, "nginx/snippets/", "", "nginx/snippets/a.conf", "server_tokens off;\n"))
+		} else {
+			io.WriteString(w, tarOf(filepath.Base(path), "hello\n"))
+		}
+	}
+}
+
+// send answers with JSON.
+func (e *fake) send(w http.ResponseWriter, call string, answer any) {
+	text, err := json.Marshal(answer)
+	if err == nil && e.change != nil {
+		var plain any
+		if err = json.Unmarshal(text, &plain); err == nil {
+			text, err = json.Marshal(e.change(call, plain))
+		}
+	}
+	if err != nil {
+		panic(err)
+	}
+	w.Write(text)
+}
+
+func (e *fake) labels(b box) map[string]string {
+	if b.labels != nil {
+		return b.labels
+	}
+	name := b.project
+	if name == "" {
+		name = "shop"
+	}
+	return map[string]string{
+		"com.docker.compose.project": name, "com.docker.compose.service": b.service, "com.docker.compose.oneoff": "False", "com.docker.compose.config-hash": "0d75",
+		"com.docker.compose.project.working_dir": e.dir, "com.docker.compose.project.config_files": filepath.Join(e.dir, "compose.yaml"),
+	}
+}
+
+func (e *fake) list() []map[string]any {
+	all := []map[string]any{}
+	for n, b := range e.boxes {
+		if b.project == "" {
+			all = append(all, map[string]any{"Id": e.id(n), "Names": []string{"/shop-" + b.service}, "Labels": e.labels(b), "State": "running"})
+		}
+	}
+	return all
+}
+
+func (e *fake) inspect(n int) map[string]any {
+	b := e.boxes[n]
+	state := b.state
+	if state == "" {
+		state = "running"
+	}
+	endpoint := map[string]any{"NetworkID": "76b8", "EndpointID": "e", "IPAddress": fmt.Sprintf("10.200.%d.%d", n/250, n%250+2), "DNSNames": []string{b.service}}
+	image := map[string]string{"edge": "own/nginx"}[b.service]
+	if image == "" {
+		image = "example/api"
+	}
+	ports := map[string]any{}
+	if b.service == "edge" {
+		ports = map[string]any{"80/tcp": []any{map[string]any{"HostIp": "", "HostPort": "8080"}}}
+	}
+	return map[string]any{
+		"Id": e.id(n), "Name": fmt.Sprintf("/shop-%s-%d", b.service, n+1), "Created": "2100-01-01T00:00:00Z", "Image": "sha256:4e9a", "RestartCount": b.restarts,
+		"HostnamePath": filepath.Join(e.dir, e.id(n)),
+		"State":        map[string]any{"Status": state, "Running": state == "running", "StartedAt": "2026-01-01T00:00:00Z", "FinishedAt": "0001-01-01T00:00:00Z"},
+		"HostConfig":   map[string]any{"NetworkMode": "shop_default", "Memory": b.memory, "PortBindings": ports},
+		"Mounts":       b.mounts,
+		"Config":       map[string]any{"Image": image, "Labels": e.labels(b)},
+		"NetworkSettings": map[string]any{
+			"Ports": ports, "Networks": map[string]any{"shop_default": endpoint},
+		},
+	}
+}
+
+func (e *fake) network() map[string]any {
+	members := map[string]any{}
+	for n := range e.boxes {
+		members[e.id(n)] = map[string]any{"EndpointID": "e"}
+	}
+	return map[string]any{"Name": "shop_default", "Id": "76b8", "Driver": "bridge", "Containers": members}
+}
+
+// tarOf is an archive of files, each with its text behind its name; directories end in a slash.
+func tarOf(files ...string) string {
+	var raw bytes.Buffer
+	w := tar.NewWriter(&raw)
+	for pair := range slices.Chunk(files, 2) {
+		kind := byte(tar.TypeReg)
+		if strings.HasSuffix(pair[0], "/") {
+			kind = tar.TypeDir
+		}
+		w.WriteHeader(&tar.Header{Name: pair[0], Typeflag: kind, Mode: 0o755, Size: int64(len(pair[1]))})
+		io.WriteString(w, pair[1])
+	}
+	w.Close()
+	return raw.String()
+}
+
+// fault is a way in which an answer can fail, and what is said then.
+type fault struct {
+	answer http.HandlerFunc
+	said   string
+}
+
+// Ways in which any answer can fail.
+var faults = map[string]fault{
+	"hangs":     {hang, "did not answer in time"},
+	"slams":     {slam, "broke before the answer was complete"},
+	"403":       {text(http.StatusForbidden, `{"message": "no"}`), "refuses the request (403)"},
+	"404":       {text(http.StatusNotFound, `{"message": "such is not here"}`), "such is not here"},
+	"409":       {text(http.StatusConflict, `{"message": "is paused\u001b[2J\u202e"}`), "is paused"},
+	"500":       {text(http.StatusInternalServerError, `{"message": "disk is full"}`), "disk is full"},
+	"502":       {text(http.StatusBadGateway, "<html>\x1b[2J"+strings.Repeat("x", 1<<20)), "request returned 502"},
+	"redirects": {redirect, "leads elsewhere"},
+}
+
+// Ways in which one with a body can.
+var bodies = map[string]fault{
+	"hangs in it": {inPart(`[{"Id": "`, hang), "did not answer in time"},
+	"cut":         {cut, "broke before the answer was complete"},
+	"cut a chunk": {inPart(`[{"Id": "`, slam), "broke before the answer was complete"},
+}
+
+// Ways in which JSON can.
+var nonsense = map[string]fault{
+	"HTML":        {text(http.StatusOK, "<html>"), "is no Docker engine"},
+	"truncated":   {text(http.StatusOK, `[{"Id": "`), "broke before the answer was complete"},
+	"without end": {endless(`[{"Id": "`, "x"), "too large"},
+	"deep":        {text(http.StatusOK, strings.Repeat("[", 1<<20)), "exceeded max depth"},
+	"a number":    {text(http.StatusOK, "7"), "is no Docker engine"},
+	"a string":    {text(http.StatusOK, `"x"`), "is no Docker engine"},
+	"empty":       {text(http.StatusOK, ""), "broke before the answer was complete"},
+}
+
+// hang answers when the other side has given up.
+func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+// slam ends the connection without a word.
+func slam(w http.ResponseWriter, _ *http.Request) {
+	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		conn.Close()
+	}
+}
+
+// cut promises more than it sends.
+func cut(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "1000")
+	io.WriteString(w, `[{"Id":`)
+}
+
+// redirect leads to itself.
+func redirect(w http.ResponseWriter, r *http.Request) {
+	http.Redirect(w, r, r.URL.Path, http.StatusFound)
+}
+
+// inPart sends a part of an answer, in a chunk, before something else happens.
+func inPart(part string, then http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, part)
+		http.NewResponseController(w).Flush()
+		then(w, r)
+	}
+}
+
+// endless answers with a text, and then with another one again and again.
+func endless(begin, more string) http.HandlerFunc {
+	more = strings.Repeat(more, 1<<16/len(more))
+	return func(w http.ResponseWriter, _ *http.Request) {
+		for _, err := io.WriteString(w, begin); err == nil; {
+			_, err = io.WriteString(w, more)
+		}
+	}
+}
+
+// Whatever fails of what the daemon is asked, the verdict is one from what there is, and the report says what is
+// missing and why.
+func TestDaemonFaults(t *testing.T) {
+	states := map[string]string{"ping": "unreachable", "list": "unreachable", "version": "inspected"}
+	fine := []string{"network 404", "stat 404", "archive 404", "top 500", "events empty"} // no fault, but an answer
+	for _, call := range calls {
+		all := maps.Clone(faults)
+		if call != "ping" && call != "stat" { // which are HEAD
+			maps.Copy(all, bodies)
+		}
+		if !slices.Contains([]string{"ping", "stat", "logs", "archive"}, call) {
+			maps.Copy(all, nonsense)
+		}
+		for name, fault := range all {
+			row := call + " " + name
+			t.Run(row, func(t *testing.T) {
+				t.Parallel()
+				if name == "without end" && testing.Short() {
+					t.Skip("its input is large")
+				}
+				state, said := cmp.Or(states[call], "partial"), fault.said
+				if call == "stat" && strings.Contains("409 500 502", name) || row == "ping 500" {
+					said = "request returned " + name
+				}
+				if slices.Contains(fine, row) || call == "version" {
+					state, said = "inspected", ""
+				}
+				e, env := onWatch(t, map[string]http.HandlerFunc{call: fault.answer})
+				args := []string{"--probe=off", e.dir}
+				if strings.HasPrefix(name, "hangs") {
+					args = append(args, "--timeout=1s")
+				}
+				got := everywhere(t, env, args...)
+				live, note := got.live(t)
+				late := slices.Contains(args, "--timeout=1s") && live == "unreachable" // on a busy machine
+				if got.code != exitOK || live != state && !late || !strings.Contains(note, said) {
+					t.Errorf("exit %d, %s, want %s; the note %.400q, want %q", got.code, live, state, note, said)
+				}
+			})
+		}
+	}
+}
+
+// live is what a report says of the daemon.
+func (got result) live(t *testing.T) (state, note string) {
+	t.Helper()
+	if got.code == exitError {
+		return "none", got.stderr
+	}
+	live := liveOf(t, got)
+	return fmt.Sprint(live["state"]), fmt.Sprint(live["note"])
+}
+
+// everywhere runs the program with a report in every format, of which standard output has the JSON, and looks for
+// what acts on a terminal.
+func everywhere(t *testing.T, env []string, args ...string) result {
+	t.Helper()
+	out := t.TempDir()
+	all := []string{"--format", "json"}
+	for _, format := range formatNames() {
+		if format != "json" {
+			all = append(all, "--format", format+"="+filepath.Join(out, format))
+		}
+	}
+	got := inTime(t, env, append(all, args...)...)
+	printed := map[string]string{"json": got.stdout, "an error": got.stderr}
+	for _, format := range formatNames() {
+		if format != "json" && got.code != exitError {
+			printed[format] = read(t, filepath.Join(out, format))
+		}
+	}
+	for format, text := range printed {
+		if i := acts(text); i >= 0 {
+			t.Errorf("%s: this acts on a terminal: %.80q", format, text[max(0, i-40):])
+		}
+	}
+	return got
+}
+
+// inTime runs the program, and fails where that takes minutes.
+func inTime(t *testing.T, env []string, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	done := make(chan result, 1)
+	go func() { done <- why502(t, env, args...) }()
+	select {
+	case got := <-done:
+		return got
+	case <-ctx.Done():
+		t.Fatal("it hangs")
+	}
+	return result{}
+}
