@@ -59,7 +59,7 @@ func TestEndlessLog(t *testing.T) {
 // Long lines come in pieces, each with the daemon's time.
 func TestStamped(t *testing.T) {
 	const at = "2026-11-21T13:09:25.968444788Z "
-	got := stamped([]byte(frame(2, at+"be") + frame(1, at+"other\n") + frame(2, at+"gun\n") + frame(1, "no time\n") + frame(1, "\n")))
+	got := stamped([]byte(frame(2, at+"be") + frame(1, at+"other\n") + frame(2, at+"gun\n") + frame(1, "no time\n") + frame(1, "\n")), 100)
 	var texts []string
 	for _, l := range got {
 		texts = append(texts, fmt.Sprintf("%s %v", l.Text, l.Time.IsZero()))
@@ -68,7 +68,7 @@ func TestStamped(t *testing.T) {
 		t.Errorf("got %q, want %q", texts, want)
 	}
 	raw := at + "a terminal\r\n" + at + "\x1b[31m2026/11/21 [error]\x1b[0m\r\n"
-	if got := stamped([]byte(raw)); len(got) != 2 || got[1].Text != "2026/11/21 [error]" || got[1].Time.IsZero() {
+	if got := stamped([]byte(at+"left out\n"+raw), 2); len(got) != 2 || got[1].Text != "2026/11/21 [error]" || got[1].Time.IsZero() {
 		t.Errorf("got %q", got)
 	}
 }
@@ -201,7 +201,7 @@ func sparse(t *testing.T) []byte {
 	}
 	raw := []byte(tarOf("about", about) + tarOf("error.log", "x"))
 	header := raw[:512]
-	header[156] = 'x' // the records are about the next file (pax(1))
+	header[156] = 'x'   // the records are about the next file (pax(1))
 	sum := 8 * int(' ') // in the place of the sum itself
 	for i, c := range header {
 		if i < 148 || i >= 156 {
