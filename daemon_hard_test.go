@@ -59,6 +59,9 @@ type fake struct {
 	log    string                      // what each container wrote
 	broken map[string]http.HandlerFunc // by call, as callOf names them
 	header http.Header
+	late   time.Duration                     // how long each answer takes
+	after  func(call string)                 // what happens after a call; nil: nothing does
+	hide   bool                              // the first container is not there
 	change func(call string, answer any) any // of what is JSON; nil: nothing is
 
 	mu    sync.Mutex
@@ -79,7 +82,7 @@ func onWatch(t *testing.T, broken map[string]http.HandlerFunc) (e *fake, env []s
 
 func (e *fake) start(t *testing.T) (env []string) {
 	t.Helper()
-	e.asked = map[string]int{}
+	e.asked, e.header = map[string]int{}, http.Header{}
 	return []string{"DOCKER_HOST=" + answering(t, e.answer)}
 }
 
@@ -115,6 +118,7 @@ func (e *fake) answer(w http.ResponseWriter, r *http.Request) {
 	e.asked[r.Method+" "+someID.ReplaceAllString(apiPrefix.ReplaceAllString(r.URL.Path, ""), "N")]++
 	e.mu.Unlock()
 
+	time.Sleep(e.late)
 	w.Header().Set("Api-Version", "1.51")
 	w.Header().Set("Server", "Docker/29.0.0 (linux)")
 	w.Header().Set("Content-Type", "application/json")
@@ -124,15 +128,22 @@ func (e *fake) answer(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Docker-Container-Path-Stat", base64.StdEncoding.EncodeToString([]byte(`{"name": "error.log", "size": 11, "mode": 420, "mtime": "2026-11-25T18:39:57Z", "linkTarget": ""}`)))
 	}
 	maps.Copy(w.Header(), e.header)
-	if e.broken[call] != nil {
-		e.broken[call](w, r)
-		return
-	}
 	var n int
 	if id := someID.FindString(r.URL.Path); id != "" {
 		fmt.Sscanf(id, "%x", &n)
 	}
-	e.healthy(w, call, n-1, r.URL.Query().Get("path"))
+	e.mu.Lock()
+	broken := e.broken[call]
+	if broken == nil {
+		e.healthy(w, call, n-1, r.URL.Query().Get("path"))
+	}
+	if e.after != nil {
+		e.after(call)
+	}
+	e.mu.Unlock()
+	if broken != nil {
+		broken(w, r)
+	}
 }
 
 // healthy answers a call, which may be about a container and a path in it.
@@ -199,7 +210,7 @@ func (e *fake) labels(b box) map[string]string {
 func (e *fake) list() []map[string]any {
 	all := []map[string]any{}
 	for n, b := range e.boxes {
-		if b.project == "" {
+		if b.project == "" && !(e.hide && n == 0) {
 			all = append(all, map[string]any{"Id": e.id(n), "Names": []string{"/shop-" + b.service}, "Labels": e.labels(b), "State": "running"})
 		}
 	}
@@ -427,4 +438,258 @@ func inTime(t *testing.T, env []string, args ...string) result {
 		t.Fatal("it hangs")
 	}
 	return result{}
+}
+
+// poison is what acts: on terminals, in markdown, in HTML, in the log of a workflow.
+const poison = "\x1b]0;x\a\u202e\u2028\r\n::error::x\n##[error]x\n| [x](http://x) `<script>alert(1)</script>"
+
+// An engine says what it likes: the program ends, and shows no more than it should.
+func TestDaemonHostile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("its inputs are large")
+	}
+	long := strings.Repeat("x", 1<<20)
+	for name, test := range map[string]struct {
+		set   func(*fake)
+		code  int
+		state string
+		said  string // in the note
+	}{
+		"nothing is wrong": {func(e *fake) {}, exitOK, "inspected", ""},
+		"slow":             {func(e *fake) { e.late = 20 * time.Millisecond }, exitOK, "inspected", ""},
+		"API 1.24":         {func(e *fake) { e.header.Set("Api-Version", "1.24") }, exitOK, "unreachable", "API 1.24 of the Docker daemon"},
+		"API 1.99":         {func(e *fake) { e.header.Set("Api-Version", "1.99") }, exitOK, "inspected", ""},
+		"API of a million": {func(e *fake) { e.header.Set("Api-Version", "1."+strings.Repeat("9", 1e6)) }, exitOK, "inspected", ""},
+		"no API":           {func(e *fake) { e.header.Set("Api-Version", "\x1b[2J") }, exitOK, "unreachable", "does not speak HTTP"},
+		"a version of a million": {func(e *fake) {
+			e.broken["version"] = hang
+			e.header.Set("Server", "Docker/"+strings.Repeat("9", 1e5)+"\t\u202e")
+		}, exitOK, "inspected", ""},
+		"no date":               {func(e *fake) { e.header["Date"] = nil }, exitOK, "partial", "does not say what time it is"},
+		"another age":           {func(e *fake) { e.header.Set("Date", "Fri, 31 Dec 9999 23:59:59 GMT") }, exitOK, "inspected", ""},
+		"no containers":         {func(e *fake) { e.broken["list"] = text(http.StatusOK, "null") }, exitOK, "no-containers", "no containers of the project"},
+		"containers of nothing": {func(e *fake) { e.broken["list"] = text(http.StatusOK, "[null, {}, {\"Id\": null}]") }, exitOK, "unreachable", "with the id"},
+		"ids that are paths": {func(e *fake) {
+			e.broken["list"] = text(http.StatusOK, `[{"Id": "../../x"}, {"Id": "a?b#c%2f\u001b[2J"}, {"Id": "a/../../../version"}]`)
+		}, exitOK, "unreachable", "with the id"},
+		"an id of a million":   {func(e *fake) { e.broken["list"] = text(http.StatusOK, `[{"Id": "`+long+`"}]`) }, exitOK, "unreachable", "with the id"},
+		"2 million containers": {func(e *fake) { e.broken["list"] = text(http.StatusOK, "["+strings.Repeat("{},", 2e6)+"{}]") }, exitOK, "unreachable", "more than"},
+		"5,000 containers":     {func(e *fake) { e.add(5000, box{service: "api"}) }, exitOK, "inspected", ""},
+		"a log without end":    {func(e *fake) { e.broken["logs"] = endless("2026-11-21T13:09:25.968444788Z [error] x\n", "x\n") }, exitOK, "inspected", ""},
+		"a line without end":   {func(e *fake) { e.broken["logs"] = endless("", "x") }, exitOK, "inspected", ""},
+		"a frame of 4 GB":      {func(e *fake) { e.broken["logs"] = text(http.StatusOK, "\x01\x00\x00\x00\xff\xff\xff\xffx\n\x1b[2J") }, exitOK, "inspected", ""},
+		"10 million frames": {func(e *fake) {
+			e.broken["logs"] = endless("\x01\x00\x00\x00\x00\x00\x00\x00", "\x01\x00\x00\x00\x00\x00\x00\x00")
+		}, exitOK, "inspected", ""},
+		"an archive without end": {func(e *fake) { e.broken["archive"] = endless(tarOf("nginx/", "")[:512], tarOf("nginx/x", "")[:512]) }, exitOK, "partial", "has no file"},
+		"no archive, no end":     {func(e *fake) { e.broken["archive"] = endless("", "\x00") }, exitOK, "partial", "broke before"},
+		"names that are paths": {func(e *fake) {
+			e.broken["archive"] = text(http.StatusOK, tarOf("../../../etc/passwd", "root:x", "/nginx/\x1b[2J", "x", "nginx/snippets/", "", "nginx/snippets/..", "x"))
+		}, exitOK, "inspected", ""},
+		"a snippet that acts": {func(e *fake) {
+			e.broken["archive"] = text(http.StatusOK, tarOf("nginx/", "", "nginx/snippets/", "", "nginx/snippets/a.conf", poison))
+		}, exitOK, "partial", "has no file"},
+		"what acts": {func(e *fake) {
+			e.log = e.failure(poison)
+			e.change = texts(func(s string) string { return s + poison })
+		}, exitOK, "inspected", ""},
+		"what is long": {func(e *fake) { e.log = e.failure(long); e.change = texts(func(s string) string { return s + long }) }, exitOK, "inspected", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, env := onWatch(t, map[string]http.HandlerFunc{})
+			test.set(e)
+			got := everywhere(t, env, "--probe=off", "--timeout=1m", e.dir)
+			state, note := got.live(t)
+			if got.code != test.code || state != test.state || !strings.Contains(note, test.said) {
+				t.Errorf("exit %d, want %d; %s, want %s; the note %.400q, want %q", got.code, test.code, state, test.state, note, test.said)
+			}
+			if size := len(got.stdout); size > 1<<20 {
+				t.Errorf("a report of %d bytes", size)
+			}
+			if strings.Contains(got.stdout, "root:x") {
+				t.Error("a leak")
+			}
+		})
+	}
+}
+
+// add adds containers.
+func (e *fake) add(n int, b box) {
+	for range n {
+		e.boxes = append(e.boxes, b)
+	}
+}
+
+// failure is a log with a line of nginx's, about what acts.
+func (*fake) failure(text string) string {
+	return "2026-11-26T04:27:46.000000000Z 2026/11/26 04:27:46 [error] 29#29: *1 connect() failed (111: Connection refused) while connecting to upstream, client: 10.0.0.1, server: " +
+		text + ", request: \"GET /" + text + " HTTP/1.1\", upstream: \"http://10.200.0.3:8000/" + text + "\", host: \"" + text + "\"\n"
+}
+
+// texts changes the texts of what an engine answers, but for those by which it names and orders things.
+func texts(change func(string) string) func(call string, answer any) any {
+	kept := []string{"Id", "NetworkID", "EndpointID", "HostnamePath", "Status", "StartedAt", "FinishedAt", "Created", "read", "Type", "NetworkMode", "Source", "Destination", "HostPort",
+		"Titles", "com.docker.compose.project", "com.docker.compose.service", "com.docker.compose.oneoff", "com.docker.compose.config-hash"}
+	var walk func(at string, v any) any
+	walk = func(at string, v any) any {
+		switch v := v.(type) {
+		case string:
+			if !slices.Contains(kept, at) {
+				return change(v)
+			}
+		case []any:
+			for i := range v {
+				v[i] = walk(at, v[i])
+			}
+		case map[string]any:
+			for key := range v {
+				v[key] = walk(key, v[key])
+			}
+		}
+		return v
+	}
+	return func(call string, answer any) any {
+		if call == "network" {
+			return answer
+		}
+		return walk("", answer)
+	}
+}
+
+// A part of an answer may be of any kind: that is no reason to crash, or to wait.
+func TestDaemonChanged(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hundreds of runs")
+	}
+	for _, call := range []string{"version", "list", "inspect", "network", "stats", "top"} {
+		t.Run(call, func(t *testing.T) {
+			t.Parallel()
+			for part, was := 0, "?"; was != ""; part++ {
+				for _, to := range []string{`null`, `-1e300`, `"x"`, `{}`, `[null]`} {
+					was = changed(t, call, part, to)
+				}
+			}
+		})
+	}
+}
+
+// changed runs the program with an engine that has something else for a part of its answers to a call, and says
+// what that part was; empty: there are no so many.
+func changed(t *testing.T, call string, part int, to string) (was string) {
+	t.Helper()
+	e, env := onWatch(t, nil)
+	e.change = func(of string, answer any) any {
+		if n := part; of == call {
+			answer = replace(answer, &n, json.RawMessage(to), &was)
+		}
+		return answer
+	}
+	got := why502(t, env, "--probe=off", "--timeout=1m", "--format=json", e.dir)
+	if state, note := got.live(t); got.code == exitError || acts(got.stdout) >= 0 || strings.Contains(note, "in time") {
+		t.Errorf("%s as %s: exit %d, %s, %.300s", was, to, got.code, state, note)
+	}
+	return was
+}
+
+// replace puts something else in the place of the n-th part of an answer, and says what was there.
+func replace(v any, n *int, into any, was *string) any {
+	if *n--; *n == -1 {
+		*was = fmt.Sprintf("%.60q", fmt.Sprint(v))
+		return into
+	}
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = replace(v[i], n, into, was)
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			v[key] = replace(v[key], n, into, was)
+		}
+	}
+	return v
+}
+
+// What is asked grows by one request with each container, and by nothing else.
+func TestDaemonRequests(t *testing.T) {
+	for _, n := range []int{2, 10, 200} {
+		e, env := onWatch(t, nil)
+		e.add(n-2, box{service: "api"})
+		e.add(3, box{service: "web", project: "other"}) // on the network of the proxy
+		got := why502(t, env, "--probe=off", "--timeout=1m", e.dir)
+		if got.code != exitOK {
+			t.Errorf("exit %d\n%s", got.code, got.stdout)
+		}
+		want := map[string]int{
+			"HEAD /_ping": 1, "GET /version": 1, "GET /containers/json": 1, "GET /networks/shop_default": 1, "GET /events": 1,
+			"GET /containers/N/json":     n + 3 + 4, // once each; and again for a tree of files, for two logs in files, and for mounts
+			"GET /containers/N/logs":     2,         // the proxy's, and that of the upstream in trouble
+			"GET /containers/N/stats":    1,
+			"GET /containers/N/top":      1,
+			"HEAD /containers/N/archive": 2,
+			"GET /containers/N/archive":  3,
+		}
+		if !maps.Equal(e.asked, want) {
+			t.Errorf("%d containers: asked\n%v, want\n%v", n, e.asked, want)
+		}
+	}
+}
+
+// A project may go down, or come up, while it is looked at.
+func TestDaemonMeanwhile(t *testing.T) {
+	gone := text(http.StatusNotFound, `{"message": "No such container"}`)
+	is := func(n int, state string) func(e *fake) { return func(e *fake) { e.boxes[n].state = state } }
+	breaks := func(calls ...string) func(e *fake) {
+		return func(e *fake) {
+			for _, call := range calls {
+				e.broken[call] = gone
+			}
+		}
+	}
+	after := func(call string, then func(*fake)) func(e *fake) {
+		return func(e *fake) {
+			e.after = func(asked string) {
+				if asked == call {
+					then(e)
+				}
+			}
+		}
+	}
+	for name, test := range map[string]struct {
+		set   func(*fake)
+		code  int
+		state string
+		rule  string // of a finding; empty: of none that is an error or about the daemon
+	}{
+		"all gone at inspect":    {breaks("inspect"), exitOK, "partial", ""},
+		"gone after the list":    {after("list", func(e *fake) { e.boxes = nil }), exitOK, "partial", ""},
+		"gone after inspect":     {after("inspect", breaks("inspect", "logs", "stats", "top", "stat", "archive")), exitOK, "partial", ""},
+		"gone before logs":       {breaks("logs", "stats", "top", "stat", "archive"), exitOK, "partial", ""},
+		"all gone but the list":  {breaks("inspect", "logs", "stats", "top", "stat", "archive", "network"), exitOK, "partial", ""},
+		"network gone":           {breaks("network"), exitOK, "inspected", ""},
+		"proxy exits":            {after("network", is(0, "exited")), exitFound, "inspected", "proxy-not-running"},
+		"proxy is created":       {is(0, "created"), exitFound, "inspected", "proxy-not-running"},
+		"proxy is not there":     {func(e *fake) { e.hide = true }, exitFound, "inspected", "proxy-not-running"},
+		"upstream exits":         {after("network", is(1, "exited")), exitOK, "inspected", "upstream-not-running"}, // a warning: nginx runs with another configuration
+		"upstream to be removed": {is(1, "removing"), exitOK, "inspected", "upstream-not-running"},
+		"upstream is dead":       {is(1, "dead"), exitOK, "inspected", "upstream-not-running"},
+		"upstream is created":    {is(1, "created"), exitOK, "inspected", "upstream-not-running"},
+		"upstream restarts":      {is(1, "restarting"), exitOK, "inspected", "upstream-restarting"},
+		"upstream is not there":  {func(e *fake) { e.boxes = e.boxes[:1] }, exitOK, "inspected", "upstream-not-created"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, env := onWatch(t, map[string]http.HandlerFunc{})
+			test.set(e)
+			got := everywhere(t, env, "--probe=off", "--timeout=1m", e.dir)
+			if state, note := got.live(t); got.code != test.code || state != test.state {
+				t.Errorf("exit %d, want %d; %s, want %s (%s)", got.code, test.code, state, test.state, note)
+			}
+			found := regexp.MustCompile(`"rule": "((?:proxy|upstream)-(?:not|re)[^"]*)"`).FindStringSubmatch(got.stdout)
+			if (found == nil) != (test.rule == "") || found != nil && found[1] != test.rule {
+				t.Errorf("found %q, want %q", found, test.rule)
+			}
+		})
+	}
 }
