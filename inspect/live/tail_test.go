@@ -59,7 +59,7 @@ func TestEndlessLog(t *testing.T) {
 // Long lines come in pieces, each with the daemon's time.
 func TestStamped(t *testing.T) {
 	const at = "2026-11-21T13:09:25.968444788Z "
-	got := stamped([]byte(frame(2, at+"be") + frame(1, at+"other\n") + frame(2, at+"gun\n") + frame(1, "no time\n") + frame(1, "\n")), 100)
+	got := stamped([]byte(frame(2, at+"be")+frame(1, at+"other\n")+frame(2, at+"gun\n")+frame(1, "no time\n")+frame(1, "\n")), 100)
 	var texts []string
 	for _, l := range got {
 		texts = append(texts, fmt.Sprintf("%s %v", l.Text, l.Time.IsZero()))
