@@ -179,11 +179,18 @@ func (h hard) project(t *testing.T) string {
 	}
 	write(t, filepath.Join(dir, "compose.yaml"), "name: hard\nservices:\n  edge:\n    "+from+"\n    ports: ['8080:80']\n"+
 		"    environment: {API: 'api:8000', LONG: "+strings.Repeat("x", 100)+", API_TOKEN: hunter2, BAD: $BAD}\n  api: {image: example/api, expose: ['8000']}\n")
-	for _, name := range slices.Sorted(maps.Keys(h.files)) {
-		file := filepath.Join(dir, name)
+	lay(t, dir, h.files)
+	return dir
+}
+
+// lay lays files into a directory: "<pipe>", "<directory>" and "<-> target>" are what they say.
+func lay(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		file, text := filepath.Join(dir, name), files[name]
 		err := os.MkdirAll(filepath.Dir(file), 0o755)
-		target, isLink := strings.CutPrefix(h.files[name], "<-> ")
-		switch text := h.files[name]; {
+		target, isLink := strings.CutPrefix(text, "<-> ")
+		switch {
 		case err != nil:
 		case text == "<directory>":
 			err = os.MkdirAll(file, 0o755)
@@ -198,5 +205,4 @@ func (h hard) project(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	return dir
 }
