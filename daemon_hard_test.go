@@ -408,6 +408,9 @@ func everywhere(t *testing.T, env []string, args ...string) result {
 			t.Errorf("%s: this acts on a terminal: %.80q", format, text[max(0, i-40):])
 		}
 	}
+	if said := printed["github"]; strings.Contains(said, "\n::error::x") || strings.Contains(said, "##[error]x") {
+		t.Errorf("github: somebody else's command: %.1000q", said)
+	}
 	return got
 }
 
