@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"why502/compose"
 	"why502/inspect"
@@ -17,7 +16,7 @@ const maxBaseline = 128 << 20
 // would accept nothing, and to write it then would accept everything.
 func readBaseline(name string) (*inspect.Baseline, error) {
 	hint := fmt.Sprintf("to accept what there is now: why502 --format json=%s", name)
-	f, err := os.Open(name)
+	f, err := openNow(name)
 	if err != nil {
 		return nil, wrong(hint, "--baseline: %w", cannotRead(fmt.Sprintf("%q", name), err))
 	}

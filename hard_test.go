@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // Mounts and builds of the proxy in these tests.
@@ -147,7 +145,7 @@ func TestHard(t *testing.T) {
 			for _, format := range formatNames()[1:] {
 				args = append(args, "--format", format+"="+filepath.Join(out, format))
 			}
-			got := inTime(t, append(args, dir)...)
+			got := inTime(t, nil, append(args, dir)...)
 			printed := map[string]string{"text": got.stdout + got.stderr}
 			if got.code != test.code || !strings.Contains(strings.Join(strings.Fields(printed["text"]), " "), test.want) {
 				t.Errorf("%d, want %d and %q in:\n%.2000s", got.code, test.code, test.want, printed["text"])
@@ -171,22 +169,6 @@ func TestHard(t *testing.T) {
 	}
 }
 
-// inTime runs the program, and fails where that takes minutes.
-func inTime(t *testing.T, args ...string) result {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	done := make(chan result, 1)
-	go func() { done <- why502(t, nil, args...) }()
-	select {
-	case got := <-done:
-		return got
-	case <-ctx.Done():
-		t.Fatal("it hangs")
-	}
-	return result{}
-}
-
 // project makes the project, and gives its path.
 func (h hard) project(t *testing.T) string {
 	t.Helper()
@@ -197,11 +179,18 @@ func (h hard) project(t *testing.T) string {
 	}
 	write(t, filepath.Join(dir, "compose.yaml"), "name: hard\nservices:\n  edge:\n    "+from+"\n    ports: ['8080:80']\n"+
 		"    environment: {API: 'api:8000', LONG: "+strings.Repeat("x", 100)+", API_TOKEN: hunter2, BAD: $BAD}\n  api: {image: example/api, expose: ['8000']}\n")
-	for _, name := range slices.Sorted(maps.Keys(h.files)) {
-		file := filepath.Join(dir, name)
+	lay(t, dir, h.files)
+	return dir
+}
+
+// lay lays files into a directory: "<pipe>", "<directory>" and "<-> target>" are what they say.
+func lay(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		file, text := filepath.Join(dir, name), files[name]
 		err := os.MkdirAll(filepath.Dir(file), 0o755)
-		target, isLink := strings.CutPrefix(h.files[name], "<-> ")
-		switch text := h.files[name]; {
+		target, isLink := strings.CutPrefix(text, "<-> ")
+		switch {
 		case err != nil:
 		case text == "<directory>":
 			err = os.MkdirAll(file, 0o755)
@@ -216,5 +205,4 @@ func (h hard) project(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	return dir
 }

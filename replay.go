@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"syscall"
 
 	"why502/inspect/recording"
 )
@@ -16,12 +17,17 @@ func (p *program) replay(name string) (*recording.Record, error) {
 	if name == "-" {
 		return readRecord("standard input", p.stdin)
 	}
-	f, err := os.Open(name)
+	f, err := openNow(name)
 	if err != nil {
 		return nil, cannotRead(strconv.Quote(name), err)
 	}
 	defer f.Close()
 	return readRecord(strconv.Quote(name), f)
+}
+
+// openNow opens a file to read it. Of a pipe that nobody writes to there is nothing, rather than a wait for ever.
+func openNow(name string) (*os.File, error) {
+	return os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
 func readRecord(name string, from io.Reader) (*recording.Record, error) {

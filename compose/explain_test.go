@@ -326,7 +326,7 @@ func TestLoadExplainsFaults(t *testing.T) {
 		{
 			name:  "a list that includes itself",
 			files: compose("include: &a [*a]\n"),
-			want:  `compose.yaml:1:14: "." is a directory, not a Compose file`,
+			want:  `compose.yaml:1:14: the alias *a stands in what it stands for`,
 		},
 		{
 			name:  "one of several env_files is missing",

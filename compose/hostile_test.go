@@ -43,6 +43,8 @@ func TestLoadIsBounded(t *testing.T) {
 		want  string // part of the error
 	}{
 		{"aliases of aliases", compose(laughs.String() + web), nil, "excessive aliasing"},
+		{"a merge of itself", compose(web + "    x-a: &a\n      <<: *a\n"), nil, "compose.yaml:5:11: the alias *a stands in what it stands for"},
+		{"a list in itself", compose(web + "x-a: &a [{b: *a}]\n"), nil, "compose.yaml:4:14: the alias *a stands in what it stands for"},
 		{"wide merges", compose("x-a: &a\n" + repeated(30000, "  k%: x\n") + repeated(20000, "x-b%: {<<: *a}\n") + web), nil, "merge keys (<<) bring more than 1048576"},
 		{"deep nesting", compose(web + "x-a: " + strings.Repeat("[", 100_000) + "\n"), nil, "compose.yaml:4:10"},
 		{"nesting that the parser still takes", compose(web + "x-a: " + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + "\n"), nil, "compose.yaml:4:106: more than 100 levels"},

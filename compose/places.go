@@ -205,6 +205,21 @@ func tooLarge(docs []*yaml.Node) *yaml.Node {
 	return nil
 }
 
+// inItself finds an alias that stands in what it stands for; nil: there is none. compose-go follows some without end.
+func inItself(n *yaml.Node, within map[*yaml.Node]bool) *yaml.Node {
+	if n.Kind == yaml.AliasNode && within[n.Alias] {
+		return n
+	}
+	within[n] = true
+	defer delete(within, n)
+	for _, child := range n.Content {
+		if found := inItself(child, within); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
 // marks makes the tree of one YAML document, and says whether all of it is there.
 func marks(file string, doc *yaml.Node, fill func(string) string) (tree *mark, whole bool) {
 	r := marker{file: file, fill: fill, anchors: map[*yaml.Node]*mark{}}

@@ -67,6 +67,15 @@ func (r *reader) parse(file string) ([]*yaml.Node, error) {
 			Fix:   "give a Compose file",
 		}
 	}
+	for _, doc := range docs {
+		if n := inItself(doc, map[*yaml.Node]bool{}); n != nil {
+			return nil, &Error{
+				Place: proxy.Place{File: shown, Line: n.Line, Column: n.Column},
+				What:  fmt.Sprintf("the alias *%s stands in what it stands for", n.Value),
+				Fix:   "write out what is meant",
+			}
+		}
+	}
 	r.docs[file] = docs
 	return docs, nil
 }

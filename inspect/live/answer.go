@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -83,11 +84,16 @@ func (d *daemon) list(ctx context.Context, label string) ([]string, error) {
 	})
 	ids := make([]string, len(found))
 	for i, c := range found {
-		ids[i] = c.ID
+		if ids[i] = c.ID; err == nil && !isID.MatchString(c.ID) {
+			err = &Error{text: fmt.Sprintf("what answers at %s is no Docker engine: it has a container with the id %q", d.where.host, oneLine(c.ID)), hint: hintStrange}
+		}
 	}
 	slices.Sort(ids)
 	return ids, err
 }
+
+// isID: an id becomes part of a path. Engines have 64 digits.
+var isID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,128}$`)
 
 // container asks for one container. Its environment, among others, is left behind here.
 func (d *daemon) container(ctx context.Context, id string) (*inspect.Container, error) {

@@ -1,8 +1,11 @@
 package live
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -26,6 +29,10 @@ const (
 
 	// maxAnswer bounds what one answer may take of memory. A list has some 3 kB per container.
 	maxAnswer = 32 << 20
+
+	// maxValues bounds how many values an answer of JSON may have: three bytes of it can take a hundred times as
+	// much of memory. A list has some 80 per container.
+	maxValues = 1 << 20
 )
 
 // daemon is a Docker engine that has answered at least once.
@@ -133,10 +140,10 @@ func (d *daemon) introduce(ctx context.Context) (inspect.Daemon, platform) {
 	return inspect.Daemon{
 		Endpoint: d.where.host,
 		Context:  d.where.context,
-		Engine:   clean(about.Version),
+		Engine:   oneLine(about.Version),
 		API:      d.client.ClientVersion(),
 		Desktop:  strings.HasPrefix(about.Platform.Name, "Docker Desktop"),
-	}, platform{clean(about.Os), clean(about.Arch)}
+	}, platform{oneLine(about.Os), oneLine(about.Arch)}
 }
 
 // wire is the way to the daemon. It lets only reading requests through, and what the life of a helper
@@ -169,14 +176,33 @@ func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
 	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
 		w.latest.Store(date.Unix())
 	}
-	if refused := refusedWriting(w.host, request, response); refused != nil {
+	if refused := cmp.Or(refusedWriting(w.host, request, response), ledAway(w.host, response)); refused != nil {
 		response.Body.Close()
 		return nil, refused
 	}
 	if response.StatusCode != http.StatusSwitchingProtocols { // where the body is a connection
 		response.Body = http.MaxBytesReader(nil, response.Body, maxAnswer)
+		if path := request.URL.Path; !strings.HasSuffix(path, "/logs") && !strings.HasSuffix(path, "/archive") {
+			response.Body = &values{ReadCloser: response.Body, host: w.host, left: maxValues}
+		}
 	}
 	return response, nil
+}
+
+// values is an answer of JSON, which ends where it has too many values.
+type values struct {
+	io.ReadCloser
+	host string
+	left int
+}
+
+// Read is io.Reader's. Commas in texts count too.
+func (v *values) Read(p []byte) (int, error) {
+	n, err := v.ReadCloser.Read(p)
+	if v.left -= bytes.Count(p[:n], []byte(",")); v.left < 0 {
+		return 0, &Error{text: fmt.Sprintf("what answers at %s is no Docker engine: an answer has more than %d values", v.host, maxValues), hint: hintStrange}
+	}
+	return n, err
 }
 
 // allows says whether a request reads, or is a step in the life of a helper.
@@ -200,6 +226,15 @@ func refusedWriting(host string, request *http.Request, response *http.Response)
 		return &Error{text: fmt.Sprintf("%s does not let the probe be used: it refuses %s (%d)", host, request.Method, code), hint: hintWriting, refused: true}
 	}
 	return nil
+}
+
+// ledAway tells an answer that leads elsewhere, which no engine gives; nil: it is none. The client would take it for
+// one without a body: a log in which nothing stands.
+func ledAway(host string, response *http.Response) error {
+	if response.Header.Get("Location") == "" || response.StatusCode/100 != 3 {
+		return nil
+	}
+	return &Error{text: fmt.Sprintf("what answers at %s is no Docker engine: it leads elsewhere (%d)", host, response.StatusCode), hint: hintStrange}
 }
 
 // owns says whether a container is a helper.

@@ -23,7 +23,7 @@ const (
 	// listens where that failed. The rest is room.
 	rounds = 16
 
-	// greeting is how long the daemon may take to say what it is.
+	// greeting is how long the daemon may take to say what it is: a quarter of what there is, at most.
 	greeting = 2 * time.Second
 )
 
@@ -137,7 +137,11 @@ func (d *daemon) waitFor(what string) {
 // For /version it runs other programs, which takes as long as 20 inspects: so the first questions are
 // asked meanwhile.
 func (d *daemon) introduction(ctx context.Context) func() inspect.Daemon {
-	ctx, cancel := context.WithTimeout(ctx, greeting)
+	patience := greeting
+	if end, ok := ctx.Deadline(); ok {
+		patience = min(patience, time.Until(end)/4)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	var about inspect.Daemon
 	done := make(chan struct{})
 	go func() {

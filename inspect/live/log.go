@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,8 +42,7 @@ func (d *daemon) log(ctx context.Context, id string, most int) ([]inspect.LogLin
 	if err != nil {
 		return nil, err
 	}
-	all := stamped(raw[:min(len(raw), maxLog)])
-	return all[max(0, len(all)-most):], nil
+	return stamped(raw[:min(len(raw), maxLog)], most), nil
 }
 
 // readLog reads at most a byte more than maxLog.
@@ -60,13 +60,20 @@ func (d *daemon) readLog(ctx context.Context, id string, most int) ([]byte, erro
 	return io.ReadAll(io.LimitReader(body, maxLog+1))
 }
 
-// stamped splits a log whose lines, and the pieces of long ones, begin with the daemon's time.
-func stamped(raw []byte) []inspect.LogLine {
-	all := []inspect.LogLine{}
+// stamped gives the last lines, at most so many, of a log whose lines, and the pieces of long ones, begin with the
+// daemon's time.
+func stamped(raw []byte, most int) []inspect.LogLine {
+	var last [][]byte
 	eachLine(raw, func(line []byte) {
+		if last = append(last, line); len(last) >= 2*most { // to look into millions takes a minute
+			last = slices.Clone(last[most:])
+		}
+	})
+	all := []inspect.LogLine{}
+	for _, line := range last[max(0, len(last)-most):] {
 		at, text := stamp(line)
 		all = append(all, inspect.LogLine{Time: at, Text: plain(text)})
-	})
+	}
 	return all
 }
 

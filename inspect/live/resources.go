@@ -41,7 +41,7 @@ func (d *daemon) kills(ctx context.Context, project string) ([]inspect.Kill, err
 		case e := <-seen:
 			kills = append(kills, inspect.Kill{Container: clean(e.Actor.ID), Time: time.Unix(0, e.TimeNano).UTC()})
 		case err := <-failed:
-			if errors.Is(err, io.EOF) {
+			if err == io.EOF { // and not one of a connection that broke
 				err = nil
 			}
 			return kills, err

@@ -74,10 +74,14 @@ func (d *daemon) archivedEnd(ctx context.Context, q inspect.Question) ([]byte, e
 	}
 	defer body.Close()
 	entries := tar.NewReader(io.LimitReader(body, 2*maxArchive))
-	if header, err := entries.Next(); err != nil || header.Typeflag != tar.TypeReg {
-		return nil, fmt.Errorf("the archive of %s has no file: %v", q.Path, err)
+	header, err := entries.Next()
+	if err != nil {
+		return nil, fmt.Errorf("the archive of %s cannot be read: %w", q.Path, err)
 	}
-	raw, err := io.ReadAll(entries)
+	if header.Typeflag != tar.TypeReg {
+		return nil, fmt.Errorf("the archive of %s has no file", q.Path)
+	}
+	raw, err := io.ReadAll(io.LimitReader(entries, maxArchive)) // of a sparse file that is more than was sent
 	return raw[max(0, len(raw)-maxTail):], err
 }
 

@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -58,7 +59,7 @@ func TestEndlessLog(t *testing.T) {
 // Long lines come in pieces, each with the daemon's time.
 func TestStamped(t *testing.T) {
 	const at = "2026-11-21T13:09:25.968444788Z "
-	got := stamped([]byte(frame(2, at+"be") + frame(1, at+"other\n") + frame(2, at+"gun\n") + frame(1, "no time\n") + frame(1, "\n")))
+	got := stamped([]byte(frame(2, at+"be")+frame(1, at+"other\n")+frame(2, at+"gun\n")+frame(1, "no time\n")+frame(1, "\n")), 100)
 	var texts []string
 	for _, l := range got {
 		texts = append(texts, fmt.Sprintf("%s %v", l.Text, l.Time.IsZero()))
@@ -67,7 +68,7 @@ func TestStamped(t *testing.T) {
 		t.Errorf("got %q, want %q", texts, want)
 	}
 	raw := at + "a terminal\r\n" + at + "\x1b[31m2026/11/21 [error]\x1b[0m\r\n"
-	if got := stamped([]byte(raw)); len(got) != 2 || got[1].Text != "2026/11/21 [error]" || got[1].Time.IsZero() {
+	if got := stamped([]byte(at+"left out\n"+raw), 2); len(got) != 2 || got[1].Text != "2026/11/21 [error]" || got[1].Time.IsZero() {
 		t.Errorf("got %q", got)
 	}
 }
@@ -186,6 +187,46 @@ func TestTailOfAVolume(t *testing.T) {
 		}
 		if !slices.Equal(got, test.want) || (snap.Tails[q] == nil) != (test.want == nil) || !strings.Contains(snap.Failed[q], test.failed) || (snap.Failed[q] == "") != (test.failed == "") {
 			t.Errorf("%s: got %q, failed %q", name, got, snap.Failed[q])
+		}
+	}
+}
+
+// sparse is an archive of a file of which only the first byte was written: a terabyte of zeros follows.
+func sparse(t *testing.T) []byte {
+	t.Helper()
+	about := ""
+	for _, record := range []string{"major=0", "minor=1", "size=1099511627776", "numblocks=1", "map=0,1"} {
+		record = " GNU.sparse." + record + "\n"
+		about += strconv.Itoa(len(record)+2) + record
+	}
+	raw := []byte(tarOf("about", about) + tarOf("error.log", "x"))
+	header := raw[:512]
+	header[156] = 'x'   // the records are about the next file (pax(1))
+	sum := 8 * int(' ') // in the place of the sum itself
+	for i, c := range header {
+		if i < 148 || i >= 156 {
+			sum += int(c)
+		}
+	}
+	copy(header[148:], fmt.Sprintf("%06o\x00 ", sum))
+	return slices.Concat(raw[:1024], raw[2048:]) // without the first archive's end
+}
+
+// A file that is larger than what is sent of it is not read without end.
+func TestSparse(t *testing.T) {
+	raw := sparse(t)
+	if header, err := tar.NewReader(bytes.NewReader(raw)).Next(); err != nil || header.Size != 1<<40 {
+		t.Fatalf("the archive is not what it should be: %v, %v", header, err)
+	}
+	e := startEngine(t, map[string]http.HandlerFunc{
+		"/containers/aaa/json":    box("", "", ""),
+		"/containers/aaa/archive": archive(raw, `{"name": "error.log", "size": 1, "mode": 420}`),
+	})
+	for _, q := range []inspect.Question{{Kind: inspect.AskTail, Of: "aaa", Path: "/error.log"}, {Kind: inspect.AskFile, Of: "aaa", Path: "/error.log", Text: true}} {
+		snap, failed := asks(t, e, q)
+		lines, file := snap.Tails[q], snap.Files[q]
+		if failed != "" || len(lines) > 1 || file != nil && (file.Text != "" || file.Unread == "") {
+			t.Errorf("%s: failed with %q, %d lines, %v", q.Kind, failed, len(lines), file)
 		}
 	}
 }
