@@ -1,7 +1,6 @@
 package main
 
 import (
-	"archive/tar"
 	"bytes"
 	"encoding/base64"
 	"encoding/binary"
@@ -199,19 +198,18 @@ func shop() map[string]string {
 		"Mounts": [{"Type": "volume", "Name": "logs", "Destination": "/var/log/nginx"}]}`
 	const stamp = "2026-11-22T12:01:03.968444788Z "
 	return map[string]string{
-		"/_ping":                 "OK",
-		"/version":               `{"Version": "29.0.0", "ApiVersion": "1.51", "Os": "linux", "Arch": "amd64"}`,
-		"/containers/json":       `[{"Id": "edge"}, {"Id": "api"}]`,
-		"/containers/edge/json":  strings.ReplaceAll(container, "ID", "edge"),
-		"/containers/api/json":   strings.ReplaceAll(container, "ID", "api"),
-		"/containers/edge/logs":  framed(stamp+nginxError("connect() failed (111: Connection refused) while connecting to upstream")+"\n") + framed(stamp+visitLine+"\n"),
-		"/containers/api/logs":   framed(stamp + "listening on 127.0.0.1:8000\r\nKilled\n"),
-		"/containers/edge/top":   `{"Titles": ["PID", "PPID", "ELAPSED", "COMMAND"], "Processes": [["10", "1", "60", "nginx: master process"], ["11", "10", "60", "nginx: worker process"]]}`,
-		"/containers/api/stats":  `{"read": "2026-11-22T12:01:03Z", "memory_stats": {"usage": 66108864, "failcnt": 7, "stats": {"inactive_file": 1}}, "pids_stats": {"current": 10}, "cpu_stats": {"throttling_data": {"periods": 10, "throttled_periods": 9}}}`,
-		"/events":                `{"Type": "container", "Action": "oom", "Actor": {"ID": "api"}, "timeNano": 1795348863000000000}`,
-		"/networks/shop_default": `{"Id": "n", "Name": "shop_default", "Driver": "bridge", "Containers": {"edge": {"Name": "shop-edge-1"}, "api": {}}}`,
-		"/containers/edge/archive": tarOf("nginx/nginx.conf", "events {}\nhttp { include conf.d/*.conf; }\n", "nginx/conf.d/default.conf", nginxConf) +
-			strings.Repeat("\x00", 1024),
+		"/_ping":                   "OK",
+		"/version":                 `{"Version": "29.0.0", "ApiVersion": "1.51", "Os": "linux", "Arch": "amd64"}`,
+		"/containers/json":         `[{"Id": "edge"}, {"Id": "api"}]`,
+		"/containers/edge/json":    strings.ReplaceAll(container, "ID", "edge"),
+		"/containers/api/json":     strings.ReplaceAll(container, "ID", "api"),
+		"/containers/edge/logs":    framed(stamp+nginxError("connect() failed (111: Connection refused) while connecting to upstream")+"\n") + framed(stamp+visitLine+"\n"),
+		"/containers/api/logs":     framed(stamp + "listening on 127.0.0.1:8000\r\nKilled\n"),
+		"/containers/edge/top":     `{"Titles": ["PID", "PPID", "ELAPSED", "COMMAND"], "Processes": [["10", "1", "60", "nginx: master process"], ["11", "10", "60", "nginx: worker process"]]}`,
+		"/containers/api/stats":    `{"read": "2026-11-22T12:01:03Z", "memory_stats": {"usage": 66108864, "failcnt": 7, "stats": {"inactive_file": 1}}, "pids_stats": {"current": 10}, "cpu_stats": {"throttling_data": {"periods": 10, "throttled_periods": 9}}}`,
+		"/events":                  `{"Type": "container", "Action": "oom", "Actor": {"ID": "api"}, "timeNano": 1795348863000000000}`,
+		"/networks/shop_default":   `{"Id": "n", "Name": "shop_default", "Driver": "bridge", "Containers": {"edge": {"Name": "shop-edge-1"}, "api": {}}}`,
+		"/containers/edge/archive": tarOf("nginx/nginx.conf", "events {}\nhttp { include conf.d/*.conf; }\n", "nginx/conf.d/default.conf", nginxConf),
 	}
 }
 
@@ -223,18 +221,6 @@ func nginxError(message string) string {
 // framed is a piece of a log as the daemon sends it.
 func framed(text string) string {
 	return string(binary.BigEndian.AppendUint32([]byte{1, 0, 0, 0}, uint32(len(text)))) + text
-}
-
-// tarOf is an archive of files: a name, its text, and so on.
-func tarOf(files ...string) string {
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for i := 0; i+1 < len(files); i += 2 {
-		w.WriteHeader(&tar.Header{Name: files[i], Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(files[i+1]))})
-		io.WriteString(w, files[i+1])
-	}
-	w.Flush()
-	return b.String()
 }
 
 // answers serves what a daemon answers, by path. What is changed is another answer to one of them.

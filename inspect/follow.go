@@ -14,6 +14,9 @@ func (j *judge) followProxies() {
 	byRoute := map[*compose.Route]*walked{}
 	for _, w := range j.routes {
 		byRoute[w.route] = w
+		for _, b := range w.backends {
+			j.blame(w, b)
+		}
 	}
 	for range 2 * len(j.proxies) { // a chain has each proxy at most twice: what is asked first, and the pass
 		changed := false
@@ -57,18 +60,40 @@ func (j *judge) follow(w *walked, byRoute map[*compose.Route]*walked) (changed b
 // stopped is what becomes of requests to a service whose nginx passes nothing on, and does not start; nil: it is none.
 // Whether its name is known for a moment, so that the proxy before it starts, is a matter of luck.
 func (j *judge) stopped(w *walked, svc *compose.Service) *walked {
+	f := j.stops(svc, w)
+	if f == nil {
+		return nil
+	}
+	verdict := VerdictBroken
+	if f.Confidence == Likely {
+		verdict = VerdictLikelyBroken
+	}
+	return &walked{route: &compose.Route{}, verdict: verdict}
+}
+
+// blame lets the route of an upstream that does not run show what keeps the nginx in it from starting, if that was
+// found, and not merely that it does not run.
+func (j *judge) blame(w *walked, b *walkedBackend) {
+	if b.cause == nil || b.cause.Rule != upstreamNotRunning && b.cause.Rule != upstreamRestarting || j.stops(b.Service, w) == nil {
+		return
+	}
+	j.found = slices.DeleteFunc(j.found, func(f *Finding) bool { return f == b.cause })
+}
+
+// stops finds what keeps the nginx of a service from starting, and adds a route to it that leads there; nil: nothing
+// was found, or it is the route's own proxy.
+func (j *judge) stops(svc *compose.Service, w *walked) *Finding {
+	if svc == nil || svc == w.route.Proxy.Service {
+		return nil
+	}
 	for _, f := range j.found {
-		if svc == nil || svc == w.route.Proxy.Service || f.Proxy != svc.Name || f.Status != StatusNoStart || !f.breaks() {
+		if f.Proxy != svc.Name || f.Status != StatusNoStart || !f.breaks() {
 			continue
 		}
 		if !slices.Contains(f.Routes, w.route.ID) {
 			f.Routes = append(slices.Clone(f.Routes), w.route.ID)
 		}
-		verdict := VerdictBroken
-		if f.Confidence == Likely {
-			verdict = VerdictLikelyBroken
-		}
-		return &walked{route: &compose.Route{}, verdict: verdict}
+		return f
 	}
 	return nil
 }
