@@ -34,7 +34,7 @@ func BenchmarkDiagnose(b *testing.B) {
 	}
 }
 
-func diagnoseOnce(b *testing.B, dir, format string) {
+func diagnoseOnce(b testing.TB, dir, format string) {
 	var errs bytes.Buffer
 	if code := run(context.Background(), []string{"--live", "off", "--format", format, dir}, nil, strings.NewReader(""), io.Discard, &errs); code != 0 {
 		b.Fatalf("exit %d: %s", code, errs.String())
@@ -66,37 +66,44 @@ func BenchmarkParsers(b *testing.B) {
 	}
 }
 
-// BenchmarkRatio runs the two parsers, the program and the program with JSON in turns, and gives what the medians
-// of eleven rounds are to each other: go test -run '^$' -bench Ratio -benchtime 1x .
+// BenchmarkRatio gives what the program takes to what the two parsers take, in one process:
+// go test -run '^$' -bench Ratio -benchtime 1x .
 func BenchmarkRatio(b *testing.B) {
-	defer runtime.KeepAlive(collectLess()) // as the program is released
 	for _, n := range sizes {
-		dir := generate(b, n)
-		ways := []func(){
-			func() { loadAlone(b, dir); parseAlone(b, dir) },
-			func() { diagnoseOnce(b, dir, "text") },
-			func() { diagnoseOnce(b, dir, "json") },
-		}
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			took := make([][]time.Duration, len(ways))
 			for b.Loop() {
-				for range 11 {
-					for i, way := range ways {
-						runtime.GC() // each begins with an empty heap, as a process does
-						began := time.Now()
-						way()
-						took[i] = append(took[i], time.Since(began))
-					}
-				}
+				text, json := ratios(b, n)
+				b.ReportMetric(text, "text/parsers")
+				b.ReportMetric(json, "json/parsers")
 			}
-			median := func(i int) float64 { slices.Sort(took[i]); return float64(took[i][len(took[i])/2]) }
-			b.ReportMetric(median(1)/median(0), "text/parsers")
-			b.ReportMetric(median(2)/median(0), "json/parsers")
 		})
 	}
 }
 
-func loadAlone(b *testing.B, dir string) {
+// ratios runs the two parsers, the program and the program with JSON in turns, and gives what the medians of eleven
+// rounds are to the parsers'.
+func ratios(tb testing.TB, n int) (text, json float64) {
+	defer runtime.KeepAlive(collectLess()) // as the program is released
+	dir := generate(tb, n)
+	ways := []func(){
+		func() { loadAlone(tb, dir); parseAlone(tb, dir) },
+		func() { diagnoseOnce(tb, dir, "text") },
+		func() { diagnoseOnce(tb, dir, "json") },
+	}
+	took := make([][]time.Duration, len(ways))
+	for range 11 {
+		for i, way := range ways {
+			runtime.GC() // each begins with an empty heap, as a process does
+			began := time.Now()
+			way()
+			took[i] = append(took[i], time.Since(began))
+		}
+	}
+	median := func(i int) float64 { slices.Sort(took[i]); return float64(took[i][len(took[i])/2]) }
+	return median(1) / median(0), median(2) / median(0)
+}
+
+func loadAlone(b testing.TB, dir string) {
 	options, err := cli.NewProjectOptions([]string{filepath.Join(dir, "compose.yaml")}, cli.WithName("bench"))
 	if err != nil {
 		b.Fatal(err)
@@ -106,7 +113,7 @@ func loadAlone(b *testing.B, dir string) {
 	}
 }
 
-func parseAlone(b *testing.B, dir string) {
+func parseAlone(b testing.TB, dir string) {
 	text, err := os.ReadFile(filepath.Join(dir, "nginx.conf"))
 	if err != nil {
 		b.Fatal(err)

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -46,7 +45,11 @@ func newBrowser(t testing.TB) *browser {
 	if program == "" {
 		t.Skip("there is no Chromium to show the page")
 	}
-	args := []string{"--headless", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run", "--user-data-dir=" + filepath.Join(t.TempDir(), "profile")}
+	profile, err := os.MkdirTemp("", "profile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--headless", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run", "--user-data-dir=" + profile}
 	if os.Geteuid() == 0 {
 		args = append(args, "--no-sandbox") // it refuses to be root with one
 	}
@@ -71,6 +74,9 @@ func newBrowser(t testing.TB) *browser {
 		cancel()
 		in.Close()
 		out.Close()
+		for deadline := time.Now().Add(time.Minute); os.RemoveAll(profile) != nil && time.Now().Before(deadline); {
+			time.Sleep(100 * time.Millisecond) // processes of its may outlive it, and write
+		}
 	})
 	var target struct{ TargetID string }
 	b.call("Target.createTarget", map[string]any{"url": "about:blank"}, &target)
