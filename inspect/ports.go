@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"cmp"
+	"path"
 	"maps"
 	"regexp"
 	"slices"
@@ -122,12 +123,19 @@ func (f *facts) listensOnPort(svc *compose.Service, port int) (found []listening
 	together := f.together[f.namespace(svc)]
 	for _, other := range together {
 		said := f.listening(other)
-		ok = ok || len(said) == 0 || said[0].rank == unsure || slices.ContainsFunc(said, func(l listening) bool { return l.port == port })
+		ok = ok || len(said) == 0 && !idles(other) || len(said) > 0 && said[0].rank == unsure || slices.ContainsFunc(said, func(l listening) bool { return l.port == port })
 		if len(together) == 1 {
-			return said, ok
+			return said, ok || len(said) == 0
 		}
 		found = append(found, said...)
 	}
 	slices.SortStableFunc(found, func(a, b listening) int { return cmp.Compare(a.rank, b.rank) })
 	return found, ok
+}
+
+// idles says whether a service is only there for others: what it is started with listens on nothing. In one that is
+// alone somebody may start something by hand.
+func idles(svc *compose.Service) bool {
+	start := svc.Start()
+	return len(start) > 0 && (path.Base(start[0]) == "sleep" || path.Base(start[0]) == "tail")
 }
