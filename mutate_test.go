@@ -118,14 +118,14 @@ func onUpstream(words ...string) func(*play, *mutant) []string {
 func moveAddress(p *play, m *mutant) []string {
 	service := m.upstream()
 	networks := p.inspect(service).NetworkSettings.Networks
-	image := p.stack.Services[service].Image
-	if len(networks) != 1 || image == "" {
+	svc := p.stack.Services[service] // none, if it was renamed
+	if svc == nil || svc.Image == "" || len(networks) != 1 {
 		return nil
 	}
 	network := slices.Sorted(maps.Keys(networks))[0]
 	return []string{
 		"compose rm -s -f " + service,
-		"run -d --name " + p.project + "-other --network " + network + " --entrypoint sleep " + image + " 600",
+		"run -d --name " + p.project + "-other --network " + network + " --entrypoint sleep " + svc.Image + " 600",
 		"compose up -d --no-deps " + service,
 	}
 }
