@@ -2,8 +2,8 @@ package inspect
 
 import (
 	"cmp"
-	"path"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
