@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -36,25 +35,14 @@ func TestMutants(t *testing.T) {
 			bases = append(bases, s)
 		}
 	}
-	var mu sync.Mutex
-	var outcomes []outcome
-	slots := make(chan struct{}, playsAtOnce)
-	var all sync.WaitGroup
-	for i := range *mutants {
-		all.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			t.Run(fmt.Sprint(i), func(t *testing.T) {
-				m := breed(t, bases, rand.New(rand.NewPCG(*mutantSeed, uint64(i))))
-				got := m.play(t, endpoint)
-				mu.Lock()
-				defer mu.Unlock()
-				outcomes = append(outcomes, got...)
-			})
+	outcomes := make([][]outcome, *mutants)
+	atOnce(playsAtOnce, outcomes, func(i int, _ []outcome) {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			m := breed(t, bases, rand.New(rand.NewPCG(*mutantSeed, uint64(i))))
+			outcomes[i] = m.play(t, endpoint)
 		})
-	}
-	all.Wait()
-	judgeOutcomes(t, outcomes)
+	})
+	judgeOutcomes(t, slices.Concat(outcomes...))
 }
 
 var plainLine = regexp.MustCompile(`^(docker compose up -d( --build)?|ask \S+ 200)$`)

@@ -53,16 +53,21 @@ var every = flag.Bool("every", false, "build the image whole, compare every play
 // TestPlayed plays every scenario that has a play.txt.
 func TestPlayed(t *testing.T) {
 	endpoint := engine(t)
-	slots := make(chan struct{}, playsAtOnce)
+	played := slices.DeleteFunc(scenarios(t), func(s scenario) bool { return !s.has("play.txt") })
+	atOnce(playsAtOnce, played, func(_ int, s scenario) {
+		t.Run(s.name, func(t *testing.T) { playOne(t, s, endpoint) })
+	})
+}
+
+// atOnce does something with each of a list, at most so many at a time.
+func atOnce[T any](most int, list []T, do func(i int, one T)) {
+	slots := make(chan struct{}, most)
 	var all sync.WaitGroup
-	for _, s := range scenarios(t) {
-		if !s.has("play.txt") {
-			continue
-		}
+	for i, one := range list {
+		slots <- struct{}{}
 		all.Go(func() {
-			slots <- struct{}{}
 			defer func() { <-slots }()
-			t.Run(s.name, func(t *testing.T) { playOne(t, s, endpoint) })
+			do(i, one)
 		})
 	}
 	all.Wait()

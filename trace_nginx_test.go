@@ -17,7 +17,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -262,19 +261,12 @@ func runNginx(t *testing.T, dir string, batch []*traced) (refused []string) {
 
 // askAll sends all requests of all configurations.
 func askAll(batch []*traced, address string) {
-	slots := make(chan struct{}, 8)
-	var all sync.WaitGroup
-	for i, c := range batch {
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
-			c.seen, c.address = nil, address
-			for _, r := range c.requests {
-				c.seen = append(c.seen, send(address, firstPort+i, r))
-			}
-		})
-	}
-	all.Wait()
+	atOnce(8, batch, func(i int, c *traced) {
+		c.seen, c.address = nil, address
+		for _, r := range c.requests {
+			c.seen = append(c.seen, send(address, firstPort+i, r))
+		}
+	})
 }
 
 // send sends a request. The container's port is not published: that takes a process for each.
