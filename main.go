@@ -53,10 +53,13 @@ func main() {
 // collectLess sets how garbage is collected: a run is over before that matters. The ballast, which is never
 // touched and so takes no memory, keeps small projects from collecting any; with less headroom than usual
 // beyond it, large ones stay small. It counts for as long as it is kept.
-func collectLess() (ballast []byte) {
+func collectLess() (ballast [16][]byte) {
 	debug.SetGCPercent(50)
 	debug.SetMemoryLimit(200 << 20) // beyond any project that is meant: garbage matters more than time then
-	return make([]byte, 64<<20)
+	for i := range ballast {
+		ballast[i] = make([]byte, 4<<20) // in pieces: one that begins where something was before is written to, whole
+	}
+	return ballast
 }
 
 // run is the program: streams, arguments and environment in, exit code out.
