@@ -71,13 +71,15 @@ func (j *judge) stopped(w *walked, svc *compose.Service) *walked {
 	return &walked{route: &compose.Route{}, verdict: verdict}
 }
 
-// blame lets the route of an upstream that does not run show what keeps the nginx in it from starting, if that was
-// found, and not merely that it does not run.
+// blame lets the route of an upstream that does not run show what keeps the nginx in it from starting, if that is
+// sure, and not merely that it does not run.
 func (j *judge) blame(w *walked, b *walkedBackend) {
-	if b.cause == nil || b.cause.Rule != upstreamNotRunning && b.cause.Rule != upstreamRestarting || j.stops(b.Service, w) == nil {
+	if b.cause == nil || b.cause.Rule != upstreamNotRunning && b.cause.Rule != upstreamRestarting {
 		return
 	}
-	j.found = slices.DeleteFunc(j.found, func(f *Finding) bool { return f == b.cause })
+	if why := j.stops(b.Service, w); why != nil && why.Severity == Error {
+		j.found = slices.DeleteFunc(j.found, func(f *Finding) bool { return f == b.cause })
+	}
 }
 
 // stops finds what keeps the nginx of a service from starting, and adds a route to it that leads there; nil: nothing
