@@ -159,7 +159,7 @@ func (c *Case) sure() Confidence {
 // proxyRuns says whether the daemon shows this proxy running, so that it did start. One that keeps
 // restarting is seen running, too, now and then.
 func (c *Case) proxyRuns() bool {
-	return slices.ContainsFunc(c.running(c.Proxy.Service.Name), func(box *Container) bool { return !c.unsettled(box) })
+	return slices.ContainsFunc(c.running(c.Proxy.Service.Name), func(box *Container) bool { return !c.unsettled(box) && !c.starting(box) })
 }
 
 // unresolved is the status while the backend's name does not resolve: a name that is looked up at

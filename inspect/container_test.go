@@ -98,6 +98,33 @@ func TestUnsettled(t *testing.T) {
 	}
 }
 
+// An nginx that still reads its configuration is not one that has found all names.
+func TestNginxStarts(t *testing.T) {
+	for _, test := range []struct {
+		what     string
+		age      time.Duration
+		commands []string
+		want     bool
+	}{
+		{"it reads", 5 * time.Second, []string{"nginx -g daemon off;"}, true},
+		{"by its path, behind its entry point", 5 * time.Second, []string{"/bin/sh /docker-entrypoint.sh", "/usr/sbin/nginx -g daemon off;"}, true},
+		{"it has read", 5 * time.Second, []string{"nginx: master process nginx -g daemon off;", "nginx: worker process"}, false},
+		{"it is tested beside the one that runs", 5 * time.Second, []string{"nginx: master process nginx", "nginx -t"}, false},
+		{"without a master", 5 * time.Second, []string{"nginx -g daemon off; master_process off;"}, false},
+		{"for long", 2 * time.Minute, []string{"nginx -g daemon off;"}, false},
+		{"its entry point waits", 5 * time.Second, []string{"/bin/sh /wait-for api", "sleep 1"}, true},
+		{"not known", 5 * time.Second, nil, false},
+	} {
+		snap := &Snapshot{Time: now, Processes: map[string][]Process{}}
+		for _, command := range test.commands {
+			snap.Processes["x"] = append(snap.Processes["x"], Process{Command: command})
+		}
+		if got := (&facts{snap: snap}).starting(&Container{ID: "x", State: "running", Started: now.Add(-test.age)}); got != test.want {
+			t.Errorf("%s: %v", test.what, got)
+		}
+	}
+}
+
 // A service is down if none of its containers can serve, at risk if some cannot.
 func TestReplicas(t *testing.T) {
 	const fine, risk, broken = "ok ooooo???", "at-risk ooroo???", "broken 502 ooB-----"

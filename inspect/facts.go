@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"why502/compose"
@@ -154,6 +155,17 @@ func (f *facts) running(service string) (running []*Container) {
 // ago: it may be about to end again, or have found at last what it waited for.
 func (f *facts) unsettled(c *Container) bool {
 	return c.State == "running" && c.Restarts >= 2 && f.snap.Time.Sub(c.Started) < time.Minute
+}
+
+// starting says whether the nginx of a container does not run yet, or still reads its configuration: it calls itself
+// "nginx: master process" from then on (ngx_process_cycle.c). That takes long where a name is looked up that no DNS
+// server answers for. One without a master keeps its first name, but is ready before anybody asks.
+func (f *facts) starting(c *Container) bool {
+	all := f.snap.Processes[c.ID]
+	ready := func(p Process) bool {
+		return strings.Contains(p.Command, ": master process") || strings.Contains(p.Command, "master_process")
+	}
+	return len(all) > 0 && !slices.ContainsFunc(all, ready) && f.snap.Time.Sub(c.Started) < time.Minute
 }
 
 // networks are the full names of the networks that a service is on: its containers' where the

@@ -32,12 +32,12 @@ func (j *judge) followProxies() {
 // follow takes over what becomes of requests behind a route's backends, and of the request that
 // auth_request makes first: nginx answers 500 where that fails.
 func (j *judge) follow(w *walked, byRoute map[*compose.Route]*walked) (changed bool) {
-	if w.verdict == VerdictBroken || w.verdict == VerdictLikelyBroken {
-		return false
-	}
 	var first, next []*walked
 	for _, r := range askedFirst(w.route) {
 		first = append(first, byRoute[r])
+	}
+	if w.verdict == VerdictBroken || w.verdict == VerdictLikelyBroken {
+		return j.comesFirst(w, first)
 	}
 	for _, b := range w.backends {
 		if b.down() {
@@ -55,6 +55,19 @@ func (j *judge) follow(w *walked, byRoute map[*compose.Route]*walked) (changed b
 		return true
 	}
 	return j.depend(w, next) || changed
+}
+
+// comesFirst lets what auth_request asks decide on a route whose own upstream fails, too: that is not asked then.
+func (j *judge) comesFirst(w *walked, first []*walked) (changed bool) {
+	passes := func(inner *walked) bool { return inner == nil || !inner.fails() || inner.verdict != w.verdict }
+	if len(first) == 0 || slices.ContainsFunc(first, passes) || w.status != Status502 && w.status != Status504 {
+		return false
+	}
+	w.status = Status500
+	for _, inner := range first {
+		j.concerns(w, inner, (*Finding).breaks)
+	}
+	return true
 }
 
 // stopped is what becomes of requests to a service whose nginx passes nothing on, and does not start; nil: it is none.

@@ -129,6 +129,8 @@ restart policy it tries again and again, and clients see a refused connection no
 		switch {
 		case !c.live() || c.proxyRuns() || len(boxes) == 0 && c.partial():
 			return nil
+		case len(boxes) > 0 && c.starting(boxes[0]):
+			return nil // why it does not get further is for others to say
 		case len(boxes) == 0:
 			f := c.finding(Proven, StatusRefused, "%s has no container", name).fix("start it: docker compose up -d %s", name)
 			f.Place = c.Proxy.Service.Place
