@@ -25,6 +25,7 @@ func Ask(stack *compose.Stack, snap *Snapshot, means Means) []Question {
 	a.aboutProject()
 	if len(snap.Project) > 0 && len(a.questions) == 0 { // what follows rests on the answers
 		a.facts = newFacts(stack, snap)
+		a.aboutStarts()
 		a.aboutLogs()
 		a.aboutDisk()
 		a.aboutMemory()

@@ -17,6 +17,31 @@ const (
 	maxCalls = 500         // of one proxy: an upstream more is not called
 )
 
+// aboutStarts asks what runs in a proxy's container that started a moment ago, where a name has no bearer: nginx may be
+// looking it up yet.
+func (a *asking) aboutStarts() {
+	for _, p := range a.stack.Proxies {
+		for _, box := range a.running(p.Service.Name) {
+			if a.young(box) && a.looksUp(p) {
+				a.ask(Question{Kind: AskProcesses, Of: box.ID})
+			}
+		}
+	}
+}
+
+// looksUp says whether the nginx of a proxy, as it starts, asks for a name that nobody on its networks bears.
+func (a *asking) looksUp(p *compose.Proxy) bool {
+	for _, r := range p.Routes {
+		for _, b := range a.backends(r) {
+			c := &Case{Proxy: p, Route: r, Backend: b, facts: a.facts}
+			if c.named() && !b.PerRequest && !c.resolves() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // aboutCalls asks the probe to do what the passes do, and who listens where that failed.
 func (a *asking) aboutCalls() {
 	for _, p := range a.stack.Proxies {

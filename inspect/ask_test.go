@@ -60,6 +60,29 @@ func TestAsk(t *testing.T) {
 	}
 }
 
+// An nginx that started a moment ago may be looking up yet what nobody bears: then it matters what runs there.
+func TestAskStarts(t *testing.T) {
+	young := func(c *Container) { c.Started = now.Add(-5 * time.Second) }
+	each(t, map[string]struct {
+		pass string
+		snap *Snapshot
+		want string
+	}{
+		"nobody bears it":       {"http://apii:8000", seen(up("edge", young), up("api")), "log edge, processes edge"},
+		"a service bears it":    {"http://api:8000", seen(up("edge", young), up("api")), "log edge"},
+		"it started long ago":   {"http://apii:8000", seen(up("edge"), up("api")), "log edge"},
+		"it is looked up later": {"http://$upstream:8000", seen(up("edge", young), up("api")), "log edge"},
+	}, func(t *testing.T, test struct {
+		pass string
+		snap *Snapshot
+		want string
+	}) {
+		stack := shop(t, server("set $upstream apii; resolver 127.0.0.11;", pass("/", test.pass)), edge+api)
+		test.snap.Networks["shop_default"] = &Network{Name: "shop_default"}
+		equal(t, questions(stack, test.snap), fields(test.want))
+	})
+}
+
 // A mount over the directory of the logs hides what leads them to the container's output.
 func TestAskLogFiles(t *testing.T) {
 	const mounted = "  edge: {image: nginx:1.27, restart: always, volumes: [./nginx.conf:/etc/nginx/conf.d/default.conf, ./log:/var/log/nginx]}\n"

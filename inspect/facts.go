@@ -154,8 +154,11 @@ func (f *facts) running(service string) (running []*Container) {
 // unsettled says whether a container that runs was restarted twice or more, and less than a minute
 // ago: it may be about to end again, or have found at last what it waited for.
 func (f *facts) unsettled(c *Container) bool {
-	return c.State == "running" && c.Restarts >= 2 && f.snap.Time.Sub(c.Started) < time.Minute
+	return c.State == "running" && c.Restarts >= 2 && f.young(c)
 }
+
+// young says whether a container started less than a minute ago.
+func (f *facts) young(c *Container) bool { return f.snap.Time.Sub(c.Started) < time.Minute }
 
 // starting says whether the nginx of a container does not run yet, or still reads its configuration: it calls itself
 // "nginx: master process" from then on (ngx_process_cycle.c). That takes long where a name is looked up that no DNS
@@ -165,7 +168,7 @@ func (f *facts) starting(c *Container) bool {
 	ready := func(p Process) bool {
 		return strings.Contains(p.Command, ": master process") || strings.Contains(p.Command, "master_process")
 	}
-	return len(all) > 0 && !slices.ContainsFunc(all, ready) && f.snap.Time.Sub(c.Started) < time.Minute
+	return len(all) > 0 && !slices.ContainsFunc(all, ready) && f.young(c)
 }
 
 // networks are the full names of the networks that a service is on: its containers' where the
