@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	htmltree "golang.org/x/net/html"
 
@@ -193,10 +194,11 @@ func (b *browser) use(page string) {
 	b.t.Helper()
 	holds := func(what, expression string) {
 		b.t.Helper()
-		for range 100 { // the page may still be at it
+		for range 200 { // the page may still be at it
 			if b.eval(expression) == "true" {
 				return
 			}
+			time.Sleep(50 * time.Millisecond)
 		}
 		b.t.Errorf("%s: not so: %s", page, what)
 	}
