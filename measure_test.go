@@ -56,8 +56,9 @@ func TestBallast(t *testing.T) {
 // metered is set to the file that takes the figure, where TestMetered runs a command for memoryOf.
 const metered = "WHY502_TEST_METERED"
 
-// memoryOf is the most memory that a command had, run so many times, in bytes. A process begins with what the one had that starts it
-// (Linux counts it as its own), and this one may have grown: a new one of the same binary starts the command.
+// memoryOf is the most memory that a command had, run so many times, in bytes. A process begins with what the one had
+// that starts it (Linux counts it as its own), and this one may have grown: a new one of the same binary starts the
+// command.
 func memoryOf(t *testing.T, dir string, times int, words ...string) (used int64) {
 	t.Helper()
 	own, err := os.Executable()
