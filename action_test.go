@@ -21,6 +21,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v4"
+
+	"why502/inspect"
 )
 
 // endToEnd skips what starts the program as others do, which takes a while and needs it built.
@@ -231,7 +233,8 @@ func TestAction(t *testing.T) {
 		"no SARIF":          {"shop", map[string]string{"sarif-file": ""}, exitFound, "broken 2 1 0 ", []string{"::error ", "::notice "}, "## 🔴 shop"},
 		"flags":             {"shop", map[string]string{"args": "--ignore  *\n-p other", "live": "off"}, exitOK, "broken 0 0 0 why502.sarif", nil, "## 🔴 other"},
 		"flags beat inputs": {"shop", map[string]string{"args": "--fail-on never --format junit=junit.xml"}, exitOK, "broken 2 1 0 why502.sarif", []string{"::error ", "::notice "}, "## 🔴 shop"},
-		"more formats":      {"shop", map[string]string{"formats": "html=a page.html\nquiet=x"}, exitError, "    ", []string{`::error title=why502::why502: error: unknown format "quiet"`}, ""},
+		"more formats":      {"shop", map[string]string{"formats": "html=a page.html\njunit=junit.xml"}, exitFound, "broken 2 1 0 why502.sarif", []string{"::error ", "::notice "}, "## 🔴 shop"},
+		"a wrong format":    {"shop", map[string]string{"formats": "html=a page.html\nquiet=x"}, exitError, "    ", []string{`::error title=why502::why502: error: unknown format "quiet"`}, ""},
 		"a daemon required": {"shop", map[string]string{"live": "require"}, exitError, "    ", []string{"::error title=why502::why502: error: no Docker daemon"}, ""},
 		"no project":        {"shop", map[string]string{"project-directory": "shop/nowhere"}, exitError, "    ", []string{"::error title=why502::why502: error: no directory \"./shop/nowhere\"%0Awhy502: hint: name the directory"}, ""},
 		"nothing to check":  {"ok-proxy-on-the-host", map[string]string{"args": "--proxy api"}, exitError, "    ", []string{"::error title=why502::why502: error: "}, ""},
@@ -256,6 +259,11 @@ func TestAction(t *testing.T) {
 			if file := o["sarif-file"]; file != "" {
 				validSARIF(t, sarif, filepath.Join(r.workspace, file))
 			}
+			for line := range strings.Lines(test.inputs["formats"]) {
+				if _, file, _ := strings.Cut(strings.TrimSpace(line), "="); test.code != exitError && !strings.Contains(read(t, filepath.Join(r.workspace, file)), "shop") {
+					t.Errorf("%s is not the report", file)
+				}
+			}
 		})
 	}
 }
@@ -276,7 +284,8 @@ func TestActionTrustsNoInput(t *testing.T) {
 	const touch = "$(touch PWNED)`touch PWNED`; touch PWNED & touch PWNED | touch PWNED > PWNED"
 	endToEnd(t)
 	r := newRunner(t)
-	r.workspace = project(t, works, nginxConf)
+	r.workspace = breaking(t) // fix would have something to write
+	files := contents(t, r.workspace)
 	for name := range r.action.Inputs {
 		for _, value := range []string{
 			touch + ` "` + touch + `" '` + touch + `' \`, "", "*", "fix --write", "--record=PWNED", "-oPWNED",
@@ -286,8 +295,16 @@ func TestActionTrustsNoInput(t *testing.T) {
 				continue // they are flags
 			}
 			got := r.use(map[string]string{name: value})
-			if found, err := os.Stat(filepath.Join(r.workspace, "PWNED")); err == nil {
-				t.Fatalf("%s: %q made %s", name, value, found.Name())
+			for _, dir := range []string{r.workspace, r.temp, r.path} {
+				if _, err := os.Stat(filepath.Join(dir, "PWNED")); err == nil {
+					os.Remove(filepath.Join(dir, "PWNED"))
+					t.Fatalf("%s: %q made PWNED in %s", name, value, dir)
+				}
+			}
+			for file, text := range files {
+				if info, err := os.Stat(file); err != nil || info.Mode().String()+"\n"+read(t, file) != text {
+					t.Fatalf("%s: %q changed %s: %v", name, value, file, err)
+				}
 			}
 			for _, line := range got.annotations() {
 				if strings.HasPrefix(line, "::error::") || strings.HasPrefix(line, "::set-") {
@@ -323,6 +340,11 @@ func TestActionIsSafe(t *testing.T) {
 	for name, input := range a.Inputs {
 		if input.Description == "" {
 			t.Errorf("the input %s is not described", name)
+		}
+	}
+	for _, verdict := range []inspect.Verdict{inspect.VerdictBroken, inspect.VerdictLikelyBroken, inspect.VerdictAtRisk, inspect.VerdictUnknown, inspect.VerdictOK} {
+		if !strings.Contains(a.Outputs["verdict"].Description, string(verdict)) {
+			t.Errorf("the output verdict may be %s, too", verdict)
 		}
 	}
 }

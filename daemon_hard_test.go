@@ -367,8 +367,15 @@ func TestDaemonFaults(t *testing.T) {
 				case name == "without end": // a busy machine takes its time
 					args = append(args, "--timeout=1m")
 				}
+				began := time.Now()
 				got := everywhere(t, env, args...)
+				if took := time.Since(began); slices.Contains(args, "--timeout=1s") && took > 20*time.Second {
+					t.Errorf("it took %v, with --timeout=1s", took)
+				}
 				live, note := got.live(t)
+				if state == "unreachable" && !strings.Contains(got.stdout, `"unchecked"`) {
+					t.Error("nothing is unchecked")
+				}
 				late := slices.Contains(args, "--timeout=1s") && live == "unreachable" // on a busy machine
 				if got.code != exitOK || live != state && !late || !strings.Contains(note, said) {
 					t.Errorf("exit %d, %s, want %s; the note %.400q, want %q", got.code, live, state, note, said)

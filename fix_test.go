@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -404,8 +405,8 @@ func TestFixHidesCredentials(t *testing.T) {
 	}
 }
 
-// mends writes what is offered for a project that is up, starts it anew, and asks again: now all works. Where the
-// faults have no edits, or not all of them, there is nothing to see.
+// mends writes what is offered for a project that is up, removes its containers, starts it as play.txt does, and asks
+// again: now all works. Where the faults have no edits, or not all of them, there is nothing to see.
 func (p *play) mends(whole document, asked map[string]string) {
 	offered := false
 	for _, f := range whole.Findings {
@@ -415,17 +416,33 @@ func (p *play) mends(whole document, asked map[string]string) {
 		}
 	}
 	if !offered {
+		if slices.Contains(alwaysMended, p.name) {
+			p.t.Error("it has no edits to be mended with")
+		}
 		return
 	}
+	before := contents(p.t, p.folder)
 	written := p.why502("fix", "--write", "--fail-on=never")
+	if maps.Equal(before, contents(p.t, p.folder)) {
+		p.t.Errorf("fix has written nothing\n%s%s", written.stdout, written.stderr)
+	}
 	p.load()
-	err := p.command(append(p.up(), "--force-recreate", "--build", "-t", "0"), false)
+	err := p.command([]string{"compose", "--profile", "*", "down", "--remove-orphans", "-t", "0"}, false)
+	err = cmp.Or(err, p.command(append(p.up(), "--build"), false))
 	for address := range asked {
 		err = cmp.Or(err, p.ask(address, p.mended(address)))
 	}
 	if err != nil {
 		p.t.Errorf("with what fix has written: %v\n%s%s", err, written.stdout, written.stderr)
 	}
+}
+
+// alwaysMended are the scenarios that are mended without -every too: what is broken most often, and what a machine can
+// write best.
+var alwaysMended = []string{
+	"proxy-port-not-listening", "resolver-missing", "upstream-host-unknown", "upstream-is-localhost",
+	"upstream-listens-on-loopback", "upstream-no-shared-network", "upstream-port-mismatch", "upstream-published-port",
+	"upstream-scheme-mismatch", "upstream-start-race",
 }
 
 // mended is what a URL answers where the fault is not: 200, unless the near miss of the scenario says otherwise.
@@ -441,14 +458,14 @@ func (p *play) mended(address string) string {
 	return "200"
 }
 
-// up is the command with which play.txt starts the project.
+// up is the command with which play.txt starts the project, and with it what depends_on says.
 func (p *play) up() []string {
 	for _, words := range p.lines() {
 		if words[0] == "!" {
 			words = words[1:]
 		}
 		if words[0] == "docker" && slices.Contains(words, "up") {
-			return words[1:]
+			return slices.DeleteFunc(words[1:], func(word string) bool { return word == "--no-deps" })
 		}
 	}
 	return []string{"compose", "up", "-d"}

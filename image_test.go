@@ -111,18 +111,22 @@ func withSocket(t *testing.T) []string {
 }
 
 // boxed compares a report with that of the image, in which the project lies elsewhere. What becomes of containers
-// meanwhile, which are restarted, is another report for both.
+// meanwhile, which are restarted, is another report for both. It finds out by itself what the project is called.
 func (p *play) boxed(doc document) {
 	p.t.Helper()
+	args := []string{"--format=json", "--timeout=1m"}
+	if p.stack.Name != p.project { // the files say another
+		args = append(args, "-p", p.project)
+	}
 	for tries := 3; ; tries-- {
-		got := inImage(p.t, p.folder, withSocket(p.t), "--format=json", "--timeout=1m", "-p", p.project)
+		got := inImage(p.t, p.folder, withSocket(p.t), args...)
 		got.stdout = strings.ReplaceAll(got.stdout, p.project, p.written)
 		in := decode(p.t, got)
-		if in.String() == doc.String() && in.Live.State == doc.Live.State {
+		if in.String() == doc.String() && in.Live == doc.Live {
 			return
 		}
 		if tries == 0 {
-			p.t.Errorf("the image says something else:\nlive %s\n%swithout it:\nlive %s\n%s", in.Live.State, in, doc.Live.State, doc)
+			p.t.Errorf("the image says something else:\nlive %v\n%swithout it:\nlive %v\n%s", in.Live, in, doc.Live, doc)
 			return
 		}
 		doc = decode(p.t, p.why502("--format=json"))

@@ -32,6 +32,8 @@ import (
 // A service that keeps restarting is up between its restarts. "until api restarting" waits until the
 // engine has slowed the restarts down, so that what follows sees it down.
 //
+// "log edge TEXT" waits until a service has logged the text, of which the report then has to have something to say.
+//
 // Ports are published where there is a free one; "ports as written" where the files say, because a pass
 // names one of them.
 //
@@ -67,9 +69,14 @@ func TestPlayed(t *testing.T) {
 	})
 }
 
-// sampled says whether a scenario is played, or mended, that need not be each time.
+// named says whether -run names plays.
+func (s scenario) named() bool {
+	return strings.Contains(flag.Lookup("test.run").Value.String(), "TestPlayed")
+}
+
+// sampled says whether a scenario is played that need not be each time.
 func (s scenario) sampled() bool {
-	if *every || strings.Contains(flag.Lookup("test.run").Value.String(), "TestPlayed") {
+	if *every || s.named() {
 		return true
 	}
 	sum := fnv.New32a()
@@ -106,7 +113,7 @@ func playOne(t *testing.T, s scenario, endpoint *url.URL) {
 		t.Fatal(err)
 	}
 	whole := p.compare(asked)
-	if p.sampled() && (*every || p.first()) {
+	if *every || slices.Contains(alwaysMended, p.name) || p.first() && s.named() {
 		p.mends(whole, asked)
 	}
 }
@@ -126,6 +133,11 @@ func (p *play) compare(asked map[string]string) document {
 		golden(p.t, filepath.Join(p.dir, "want.live.text.txt"), p.why502().stdout)
 	}
 	p.check(p.t, doc)
+	for _, text := range p.logged {
+		if !strings.Contains(got.stdout, text) {
+			p.t.Errorf("the report has nothing of %q", text)
+		}
+	}
 	if *every || slices.Contains(inTheBox, p.name) {
 		p.boxed(doc)
 	}
@@ -143,6 +155,7 @@ func (p *play) compare(asked map[string]string) document {
 		p.traces(doc, record, address, status)
 		break // sending one is enough
 	}
+	p.replays(got, record)
 	p.loads()
 	for _, request := range beyondReading(p.daemon.requests(), true) {
 		p.t.Errorf("the daemon was asked to %s", request)
@@ -153,6 +166,16 @@ func (p *play) compare(asked map[string]string) document {
 		p.t.Errorf("with --probe=off the daemon was asked to %s", request)
 	}
 	return doc
+}
+
+// replays judges the record of a run again, which says the same.
+func (p *play) replays(first result, record string) {
+	again := p.start("--replay="+record, "--format=json")
+	state := decode(p.t, first).Live.State
+	want := strings.Replace(first.stdout, `"state": "`+state+`"`, `"state": "replayed"`, 1)
+	if again.code != first.code || again.stdout != want {
+		p.t.Errorf("replayed: exit %d\n%s%s\nwant exit %d\n%s", again.code, again.stdout, again.stderr, first.code, want)
+	}
 }
 
 // traces follows one of the requests that were asked: what is wrong on its route is what the diagnosis says of

@@ -70,7 +70,7 @@ func (s scenario) has(file string) bool {
 // document is what the scenarios look at of a JSON report.
 type document struct {
 	Live struct {
-		State string
+		State, Probe string
 	}
 	Routes   []route
 	Findings []finding

@@ -57,11 +57,13 @@ type play struct {
 	folder   string   // a copy of the scenario's, because Docker makes directories of missing mounts
 	flags    []string // of docker compose: names project and files
 	networks []string // that the play has made
+	logged   []string // what services have logged, by play.txt
 }
 
 func newPlay(t *testing.T, s scenario, endpoint *url.URL) *play {
-	p := &play{scenario: s, t: t, written: filepath.Base(s.dir), folder: filepath.Join(t.TempDir(), filepath.Base(s.dir))}
+	p := &play{scenario: s, t: t, written: filepath.Base(s.dir)}
 	p.project = fmt.Sprintf("why502-%s-%x", strings.ReplaceAll(s.name, "/", "-"), time.Now().UnixNano()&0xffffff)
+	p.folder = filepath.Join(t.TempDir(), p.project)
 	if err := os.CopyFS(p.folder, os.DirFS(s.dir)); err != nil {
 		t.Fatal(err)
 	}
@@ -207,6 +209,8 @@ func (p *play) perform() (asked map[string]string, err error) {
 		case len(words) == 3 && words[0] == "ask":
 			err = p.ask(words[1], words[2])
 			asked[words[1]] = words[2]
+		case len(words) > 2 && words[0] == "log":
+			err = p.untilLogged(words[1], strings.Join(words[2:], " "))
 		case slices.Equal(words, asWritten):
 		case len(words) == 3 && words[0] == "until" && words[2] == "restarting":
 			err = p.untilRestarting(words[1])
@@ -263,6 +267,18 @@ func (p *play) untilRestarting(service string) error {
 		}
 	}
 	return fmt.Errorf("%s does not keep restarting", service)
+}
+
+// untilLogged waits until a service has logged a text, which then is to be among the report's evidence.
+func (p *play) untilLogged(service, text string) (err error) {
+	p.logged = append(p.logged, text)
+	out := ""
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+		if out, err = p.docker(p.t.Context(), "compose", "logs", service); err == nil && strings.Contains(out, text) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s does not log %q: %v\n%s", service, text, err, out)
 }
 
 func (p *play) docker(ctx context.Context, words ...string) (string, error) {
