@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"debug/elf"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -159,6 +160,31 @@ func TestImage(t *testing.T) {
 	}
 	if size := sizeOfImage(t); size > 20_000_000 {
 		t.Errorf("the image unpacks to %d bytes", size)
+	}
+}
+
+// TestImageOfOtherMachines builds the image for the other of the two architectures: the program in it is that one's.
+func TestImageOfOtherMachines(t *testing.T) {
+	engine(t)
+	if !*every {
+		t.Skip("it compiles everything once more; -every does")
+	}
+	arch, machine := "arm64", elf.EM_AARCH64
+	if runtime.GOARCH == arch {
+		arch, machine = "amd64", elf.EM_X86_64
+	}
+	dir := t.TempDir()
+	out, err := exec.CommandContext(t.Context(), "docker", "buildx", "build", "--platform", "linux/"+arch, "--output", "type=local,dest="+dir, ".").CombinedOutput()
+	if err != nil {
+		t.Fatalf("docker buildx build: %v\n%s", err, out)
+	}
+	program, err := elf.Open(filepath.Join(dir, "why502"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer program.Close()
+	if program.Machine != machine {
+		t.Errorf("for linux/%s it is for %v", arch, program.Machine)
 	}
 }
 

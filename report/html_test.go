@@ -170,6 +170,9 @@ func TestHTMLInBrowser(t *testing.T) {
 		if b.eval("document.documentElement.scrollWidth <= innerWidth") != "true" {
 			t.Errorf("%s: the page is wider than the window", look)
 		}
+		if light := b.number("Number(getComputedStyle(document.body).backgroundColor.match(/[0-9]+/)[0])") > 127; light != (test.scheme == "light") {
+			t.Errorf("%s: the page is not %s", look, test.scheme)
+		}
 		b.use(look)
 		if *shots != "" {
 			b.shoot(filepath.Join(*shots, look+".png"))
@@ -214,6 +217,8 @@ func (b *browser) use(page string) {
 	holds("the keyboard opens a route", open)
 	holds("it has a hop that is broken", "document.querySelector('#r0 .hops .broken') !== null")
 	holds("it has its finding", "document.querySelectorAll('#r0 .finding').length === 1")
+	holds("of which evidence and fix can be seen", "['seen', 'fix'].every(what => [...document.querySelectorAll('#r0 .finding dt')].some("+
+		"term => term.textContent === what && term.nextElementSibling.textContent.trim() !== '' && term.nextElementSibling.checkVisibility()))")
 	b.press("Enter", "\r", 13)
 	holds("the keyboard closes it", "!"+open)
 
