@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 
 	"why502/compose"
 	"why502/inspect"
@@ -12,10 +15,24 @@ import (
 // maxBaseline bounds the report of a baseline, in bytes.
 const maxBaseline = 128 << 20
 
-// readBaseline reads the report whose findings are accepted. One that is not there is an error: a slip in its name
-// would accept nothing, and to write it then would accept everything.
+// beginBaseline has a diagnosis write the baseline that it names, where there is none yet, and gives its name then.
+// That run accepts nothing: after a slip in the name, the exit status is what it is without a baseline.
+func (ask *request) beginBaseline() string {
+	name := ask.accept
+	if _, err := os.Stat(name); name == "" || !errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
+	out, err := parseOutput("json=" + name)
+	if err != nil || sameTarget(ask.outputs, out) != "" {
+		return ""
+	}
+	ask.accept, ask.outputs = "", append(ask.outputs, out)
+	return name
+}
+
+// readBaseline reads the report whose findings are accepted.
 func readBaseline(name string) (*inspect.Baseline, error) {
-	hint := fmt.Sprintf("to accept what there is now: why502 --format json=%s", name)
+	hint := fmt.Sprintf("to accept what there is now, remove it first: why502 --baseline %s", name)
 	f, err := openNow(name)
 	if err != nil {
 		return nil, wrong(hint, "--baseline: %w", cannotRead(fmt.Sprintf("%q", name), err))

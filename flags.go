@@ -54,8 +54,8 @@ What to check:
                                route; * in SUBJECT matches anything (repeatable)
                                also # why502:ignore RULE REASON in a file, and
                                .why502.yaml
-      --baseline FILE          accept what the report in FILE has, which was
-                               written by --format json=FILE
+      --baseline FILE          only what is new fails: accept what is in FILE,
+                               which the first run writes
 
 What to print:
       --format FORMAT[=FILE]   text, json, github, sarif, markdown, junit or

@@ -148,11 +148,15 @@ func (p *program) probe(ctx context.Context) error {
 
 // diagnose reads the project, asks the daemon, judges, and writes the report.
 func (p *program) diagnose(ctx context.Context, ask *request) (int, error) {
+	begun := ask.beginBaseline()
 	seen, text, r, err := p.examine(ctx, ask)
 	if err != nil {
 		return exitError, err
 	}
 	ask.style.Prefix = p.inWorkspace(seen)
+	if begun != "" {
+		r.Remarks = append(r.Remarks, inspect.Remark{Text: begun + " is new: what is found now is accepted from the next run on"})
+	}
 	if err := p.write(r, ask, text); err != nil {
 		return exitError, err
 	}

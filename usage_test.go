@@ -50,7 +50,7 @@ var uses = map[string]useTest{
 	"--baseline":                {"", "--baseline $DIR/accepted.json --profile full --format json $DIR", exitOK, `"kind": "baseline"`},
 	"--baseline, gone":          {"", "--baseline $DIR/accepted.json --format json $DIR", exitOK, `"text": "gone since `},
 	"--baseline, new":           {"", "--baseline $DIR/accepted.json -f $DIR/compose.yaml -f $DIR/broken.yaml", exitFound, "named \"nope\""},
-	"--baseline, missing":       {"", "--baseline $DIR/nope.json $DIR", exitError, "no such file"},
+	"--baseline, first run":     {"", "--baseline $DIR/nope.json $DIR", exitOK, "is accepted from the next"},
 	"--baseline, no report":     {"", "--baseline $DIR/compose.yaml $DIR", exitError, "it is no report that --format json has written"},
 	"--baseline, no file":       {"", "--baseline= $DIR", exitError, "--baseline names no file"},
 	"--format":                  {"", "--format json $DIR", exitOK, `"version": 1`},
