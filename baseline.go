@@ -32,7 +32,7 @@ func (ask *request) beginBaseline() string {
 
 // readBaseline reads the report whose findings are accepted.
 func readBaseline(name string) (*inspect.Baseline, error) {
-	hint := fmt.Sprintf("to accept what there is now, remove it first: why502 --baseline %s", name)
+	hint := fmt.Sprintf("where there is none, it is written by why502 --baseline %s", name)
 	f, err := openNow(name)
 	if err != nil {
 		return nil, wrong(hint, "--baseline: %w", cannotRead(fmt.Sprintf("%q", name), err))
