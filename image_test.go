@@ -123,7 +123,8 @@ func (p *play) boxed(doc document) {
 		got := inImage(p.t, p.folder, withSocket(p.t), args...)
 		got.stdout = strings.ReplaceAll(got.stdout, p.project, p.written)
 		in := decode(p.t, got)
-		if in.String() == doc.String() && in.Live == doc.Live {
+		probed := in.Live.Probe == "done" || in.Live.Probe == doc.Live.Probe // who sees the machine's /proc may need no helper
+		if in.String() == doc.String() && in.Live.State == doc.Live.State && probed {
 			return
 		}
 		if tries == 0 {
