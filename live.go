@@ -68,18 +68,18 @@ func liveState(snap *inspect.Snapshot, project string) (inspect.Live, error) {
 	maps.DeleteFunc(failed, func(q inspect.Question, _ string) bool { return q.Probed() }) // which is the probe's state
 	if len(failed) > 0 {
 		state.State = inspect.LivePartial
-		state.Note = failedNote(failed)
+		state.Note = failedNote(snap, failed)
 	}
 	return state, nil
 }
 
 // failedNote says how many questions got no answer, and why the first did not.
-func failedNote(failed map[inspect.Question]string) string {
+func failedNote(snap *inspect.Snapshot, failed map[inspect.Question]string) string {
 	questions := slices.SortedFunc(maps.Keys(failed), func(a, b inspect.Question) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Of, b.Of))
 	})
 	first := questions[0]
-	note := fmt.Sprintf("no answer about the %s %s: %s", first.Kind, first.Of, failed[first])
+	note := fmt.Sprintf("no answer about the %s: %s", snap.About(first), failed[first])
 	if n := len(questions) - 1; n > 0 {
 		note += fmt.Sprintf(" (and %d more got none)", n)
 	}

@@ -444,7 +444,7 @@ func TestLiveState(t *testing.T) {
 		t.Errorf("%+v, %v; want no-containers and a hint", got, err)
 	}
 	const want = "no answer about the container a: gone (and 1 more got none)"
-	if got := failedNote(lost); got != want {
+	if got := failedNote(&inspect.Snapshot{}, lost); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

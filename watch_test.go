@@ -165,7 +165,7 @@ func TestWatchDaemon(t *testing.T) {
 	buildForHelpers(t)
 	env := append(environment(), "DOCKER_HOST="+s.daemon.host)
 	w := startWatch(t, env, "--timeout=1m", "-p", s.project, s.dir)
-	w.says("the only route is ok (with the daemon and a probe)")
+	w.says("the only route is ok (with the daemon")
 
 	compose := func(args ...string) {
 		s.docker(append([]string{"compose", "-p", s.project, "--project-directory", s.dir}, args...)...)
@@ -175,7 +175,7 @@ func TestWatchDaemon(t *testing.T) {
 		t.Errorf("stopped: %s", said)
 	}
 	compose("start", "api")
-	if said := w.says("the only route is ok (with the daemon and a probe)"); !strings.Contains(said, "gone: ") {
+	if said := w.says("the only route is ok (with the daemon"); !strings.Contains(said, "gone: ") {
 		t.Errorf("started: %s", said)
 	}
 	s.rests()

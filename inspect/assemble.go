@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -371,7 +370,7 @@ func (j *judge) reportUnchecked(r *Report) {
 	}
 	if j.snap != nil {
 		for q, why := range j.snap.Failed {
-			r.Unchecked = append(r.Unchecked, proxy.Unchecked{What: fmt.Sprintf("the daemon's %s %s", q.Kind, path.Base(q.Of)), Why: why})
+			r.Unchecked = append(r.Unchecked, proxy.Unchecked{What: "the daemon's " + j.snap.About(q), Why: why})
 		}
 	}
 	r.Unchecked = unique(r.Unchecked)

@@ -165,7 +165,7 @@ func TestUnchecked(t *testing.T) {
 	conf := server(pass("/", "http://api.example.com"), pass("/b", "http://api.example.com"), pass("/c", "http://$arg_to"))
 	stack := shop(t, conf, strings.Replace(edge, "[", "[more:/etc/nginx/conf.d, ", 1)+api+"volumes: {more: }\n")
 	snap := seen(up("edge"), up("api"))
-	snap.Failed = map[Question]string{{Kind: AskLog, Of: "b"}: "too slow", {Kind: AskContainer, Of: "a"}: "gone"}
+	snap.Failed = map[Question]string{{Kind: AskLog, Of: "b"}: "too slow", {Kind: AskContainer, Of: "a"}: "gone", {Kind: AskFile, Of: "edge", Path: "/x"}: "gone"}
 	var got []string
 	for _, u := range judged(stack, snap).Unchecked {
 		got = append(got, u.What)
@@ -173,7 +173,7 @@ func TestUnchecked(t *testing.T) {
 	slices.Sort(got)
 	equal(t, got, []string{
 		"edge: /etc/nginx/conf.d/*.conf", "edge: the host api.example.com", "edge:80 /c -> http://$arg_to",
-		"the daemon's container a", "the daemon's log b",
+		"the daemon's container a", "the daemon's files in shop-edge-1", "the daemon's log b",
 	})
 }
 

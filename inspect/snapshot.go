@@ -74,6 +74,18 @@ type Snapshot struct {
 	Probe      Probe
 }
 
+// About says what a question is about, by the name that users know: "log shop-edge-1".
+func (s *Snapshot) About(q Question) string {
+	of := q.Of
+	if c := s.Containers[q.Of]; c != nil && c.Name != "" {
+		of = c.Name
+	}
+	if q.Path != "" {
+		return "files in " + of
+	}
+	return string(q.Kind) + " " + of
+}
+
 // Probe is what became of the questions that took a helper container.
 type Probe struct {
 	State  ProbeState
