@@ -242,7 +242,12 @@ func (m *meter) up(n, refuse int, use func(dir string, ids []string)) {
 	dir := m.t.TempDir()
 	write(m.t, filepath.Join(dir, "compose.yaml"), project.String())
 	write(m.t, filepath.Join(dir, "nginx.conf"), config.String())
-	defer func() { m.docker(dir, "compose", "down", "-v", "-t", "0") }()
+	defer func() {
+		down := exec.Command("docker", "compose", "--project-directory", dir, "down", "-v", "-t", "0")
+		if down.Run() != nil { // of hundreds the engine may leave one, which goes the second time
+			m.docker(dir, "compose", "down", "-v", "-t", "0")
+		}
+	}()
 	m.docker(dir, "compose", "up", "-d")
 	time.Sleep(settling)
 	use(dir, strings.Fields(m.docker(dir, "compose", "ps", "-aq")))
