@@ -74,10 +74,14 @@ type Snapshot struct {
 	Probe      Probe
 }
 
-// About says what a question is about, by the name that users know: "log shop-edge-1".
+// longestName is the longest name that can be looked up, in bytes. (RFC 1035, 2.3.4)
+const longestName = 255
+
+// About says what a question is about, by the name that users know: "log shop-edge-1". A container with a name that
+// only a daemon gone wrong can give it keeps its id.
 func (s *Snapshot) About(q Question) string {
 	of := q.Of
-	if c := s.Containers[q.Of]; c != nil && c.Name != "" {
+	if c := s.Containers[q.Of]; c != nil && c.Name != "" && len(c.Name) <= longestName {
 		of = c.Name
 	}
 	if q.Path != "" {
