@@ -45,7 +45,7 @@ import (
 const (
 	playsAtOnce = 4
 	settling    = 2 * time.Second  // a container that has just started may yet end, or not yet listen
-	logging     = time.Second      // until the engine has what nginx has just logged
+	logging     = 2 * time.Second  // until the engine has what nginx has just logged
 	patience    = 50 * time.Second // for the expected answer: two of the slowest
 	slowest     = 25 * time.Second // single answer: nginx waits as long for a dead neighbour
 )
@@ -55,7 +55,7 @@ const (
 var every = flag.Bool("every", false, "build the image whole, play every scenario, compare each with what the image says, and play what fix writes in it")
 
 // oneIn is how many scenarios there are for each one in the sample, which go test ./... plays.
-const oneIn = 8
+const oneIn = 24
 
 // TestPlayed plays scenarios that have a play.txt: the first of each rule, and a sample of the others; all that -run
 // names, where it names any.

@@ -65,8 +65,7 @@ func (f *facts) findUnloaded(p *compose.Proxy) (all []unloaded) {
 // its workers started that is not about to end. Zero: not known.
 func (f *facts) loadedAt(box *Container) (oldest time.Time) {
 	for _, p := range f.snap.Processes[box.ID] {
-		works := strings.HasPrefix(p.Command, "nginx: worker process") && !strings.Contains(p.Command, "shutting down")
-		if works && (oldest.IsZero() || p.Started.Before(oldest)) {
+		if p.serves() && (oldest.IsZero() || p.Started.Before(oldest)) {
 			oldest = p.Started
 		}
 	}
@@ -79,6 +78,11 @@ func (f *facts) loadedAt(box *Container) (oldest time.Time) {
 		}
 	}
 	return time.Time{}
+}
+
+// serves says whether it is a worker of nginx that takes requests, and is not about to end.
+func (p Process) serves() bool {
+	return strings.HasPrefix(p.Command, "nginx: worker process") && !strings.Contains(p.Command, "shutting down")
 }
 
 // replacedMount is the mount that brings a file, where it leads to something that has another name

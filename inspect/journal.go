@@ -130,10 +130,8 @@ func (f *facts) logLines(p *compose.Proxy, box *Container) []LogLine {
 func (f *facts) readJournal(j *journal, p *compose.Proxy, box *Container) {
 	lines := f.logLines(p, box)
 	r := reading{zone: zoneOf(lines), since: box.Started}
-	for _, process := range f.snap.Processes[box.ID] {
-		if strings.HasPrefix(process.Command, "nginx: worker process") && process.Started.After(r.since) && !strings.Contains(process.Command, "shutting down") {
-			r.since = process.Started.Add(-time.Second) // the clock that it is counted by has seconds
-		}
+	if took := reloadedAt(f.snap.Processes[box.ID]); took.After(r.since) {
+		r.since = took
 	}
 	for _, line := range lines {
 		r.read(line)
@@ -154,6 +152,26 @@ func (f *facts) readJournal(j *journal, p *compose.Proxy, box *Container) {
 	if r.refused != nil && r.refused.at.After(box.Started) {
 		j.refused = r.refused
 	}
+}
+
+// settled is how long nginx may take from its start to its first workers, which are of the configuration that it
+// began with. The ages of all processes are of one moment, but which one is known less well than that: a busy daemon
+// takes seconds to list them.
+const settled = 5 * time.Second
+
+// reloadedAt is when nginx took another configuration than that which it began with, by its workers that are not
+// about to end. Zero: it did not, as far as they tell.
+func reloadedAt(all []Process) (moment time.Time) {
+	began := map[int]time.Time{}
+	for _, p := range all {
+		began[p.PID] = p.Started
+	}
+	for _, p := range all {
+		if master, known := began[p.Parent]; p.serves() && (!known || p.Started.Sub(master) > settled) {
+			moment = later(moment, p.Started.Add(-time.Second)) // it is counted in seconds
+		}
+	}
+	return moment
 }
 
 func later(a, b time.Time) time.Time {

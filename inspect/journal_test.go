@@ -357,6 +357,23 @@ func TestLogOfAQuietNginx(t *testing.T) {
 	same(t, summary(judged(stack, snap)), "edge:80 / -> api:8000 ok ooooo???")
 }
 
+// A busy daemon counts processes late: workers as old as their master have the configuration that nginx began with,
+// and what they logged is of the present.
+func TestLogOfWorkersAsOldAsTheirMaster(t *testing.T) {
+	stack := shop(t, server(pass("/", "http://api:8000")), edge+api)
+	for age, want := range map[time.Duration]Verdict{time.Second: VerdictBroken, 20 * time.Second: VerdictOK} {
+		snap := seen(up("edge"), up("api", has("172.18.0.3"))).log("edge", erred(time.Minute, readTimeout, "/x", here), served(time.Minute, "/x", 504))
+		worker := now.Add(-30 * time.Second)
+		snap.Processes["edge"] = []Process{
+			{PID: 5, Parent: 2, Started: worker.Add(-age), Command: "nginx: master process nginx -g daemon off;"},
+			{PID: 7, Parent: 5, Started: worker, Command: "nginx: worker process"},
+		}
+		if r := judged(stack, snap); r.Verdict != want {
+			t.Errorf("workers %s younger than their master: %s, want %s", age, r.Verdict, want)
+		}
+	}
+}
+
 // A proxy's log is read as a whole at most once, however many routes and lines there are.
 func TestManyLines(t *testing.T) {
 	var locations, lines []string
