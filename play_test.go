@@ -231,11 +231,11 @@ func (p *play) loads() {
 		if !known(edge) || p.rule == "proxy-not-running" || slices.Contains(behind, p.rule) {
 			continue
 		}
-		real := printout{refused: "it does not run"}
+		var real printout
 		if p.state(edge.Service.Name) == "running" && !otherMain.MatchString(strings.Join(edge.Service.Start(), " ")) {
 			real = printed(p.t, []string{"exec", p.containerOf(edge.Service.Name), "nginx", "-T"})
 		}
-		if real.refused != "" {
+		if len(real.files) == 0 { // refused, or it ended meanwhile, as one that keeps restarting does
 			image := cmp.Or(edge.Service.Image, p.project+p.stack.Separator+edge.Service.Name)
 			real = lone{edge, p.folder, image}.print(p.t)
 		}
